@@ -1,0 +1,46 @@
+# The workbook's commands. `make` alone lists them; the first that needs it makes .venv and installs requirements.txt.
+
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+STAMP := .venv/installed
+NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+
+# Tests run one process per core, so each keeps BLAS and PyTorch to one thread; all compare with the stored outputs.
+TEST_SETTINGS := CS231N_DATA=shapes10 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+# An environment whose Python is gone, or that was moved or copied here from another folder, is built again.
+USABLE := $(shell test -f $(STAMP) && $(PY) -c "" 2>/dev/null && test "`cat .venv/made-in`" = "`pwd -P`" && echo yes)
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+install: $(STAMP) ## make .venv and install requirements.txt (the other commands do it when needed)
+
+run: $(STAMP) ## execute the lessons, write them with an HTML page each to build/ (LESSONS="Dropout PyTorch" picks)
+	@$(PY) tools/run_lessons.py $(LESSONS)
+
+test: $(STAMP) ## unit tests, and every lesson against its stored outputs
+	@$(TEST_SETTINGS) $(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
+		--durations 10 --durations-min 5 --nbval $(NOTEBOOKS) tests
+
+lab: $(STAMP) ## open the lessons in JupyterLab
+	@$(PY) -m jupyterlab notebooks
+
+data: $(STAMP) ## fetch CIFAR-10 into datasets/
+	@PATH="$$PWD/.venv/bin:$$PATH" bash datasets/get_datasets.sh
+
+bench: $(STAMP) ## time the layers and the training steps beside PyTorch's
+	@$(PY) -m benchmarks
+
+clean: ## remove build/ and caches; .venv and datasets/ stay
+	@rm -rf build dist *.egg-info .pytest_cache .hypothesis .ruff_cache
+	@find . -path ./.venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
+
+# The stamp is written last: an install that was cut short has none and is taken up again.
+$(STAMP): requirements.txt $(if $(USABLE),,FORCE)
+	@rm -f $@
+	@PYTHON="$(PYTHON)" sh tools/install.sh
+	@touch $@
+
+FORCE:
+.PHONY: help install run test lab data bench clean FORCE

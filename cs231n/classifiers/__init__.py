@@ -1,0 +1,1 @@
+"""Networks: parameters in a dictionary, and a loss with its gradients."""

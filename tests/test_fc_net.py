@@ -1,0 +1,262 @@
+"""Fully connected networks, held against PyTorch and numerical gradients at every depth."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from cs231n import blocks, initializers
+from cs231n.classifiers.fc_net import FullyConnectedNet
+from cs231n.gradient_check import eval_numerical_gradient
+
+nets = st.fixed_dictionaries({
+    "hidden_dims": st.lists(st.integers(1, 6), max_size=4),
+    "input_dim": st.integers(1, 6),
+    "num_classes": st.integers(1, 5),
+    "reg": st.sampled_from([0.0, 0.1, 3.14]),
+})
+
+
+def random_net(seed, **arguments):
+    """A float64 net with random biases too, so that no unit sits at the corner of its ReLU."""
+    rng = np.random.default_rng(seed)
+    net = FullyConnectedNet(dtype=np.float64, **arguments)
+    for name, array in net.params.items():
+        net.params[name] = rng.standard_normal(array.shape)
+    return net, rng
+
+
+def batch(rng, net, N):
+    D, C = net.params["W1"].shape[0], net.params[f"b{net.num_layers}"].size
+    return rng.standard_normal((N, D)), rng.integers(0, C, N)
+
+
+@given(seed=st.integers(0, 2**32 - 1), N=st.integers(1, 5), arguments=nets)
+def test_a_net_of_any_depth_equals_a_pytorch_net_with_an_l2_penalty(seed, N, arguments):
+    net, rng = random_net(seed, **arguments)
+    X, y = batch(rng, net, N)
+    loss, grads = net.loss(X, y)
+
+    params = {name: torch.tensor(array, requires_grad=True) for name, array in net.params.items()}
+    out = torch.tensor(X)
+    for i in range(1, net.num_layers + 1):
+        out = out @ params[f"W{i}"] + params[f"b{i}"]
+        out = torch.relu(out) if i < net.num_layers else out
+    penalty = sum((W**2).sum() for name, W in params.items() if name.startswith("W"))
+    expected = torch.nn.functional.cross_entropy(out, torch.tensor(y)) + 0.5 * arguments["reg"] * penalty
+    expected.backward()
+
+    assert_allclose(net.loss(X), out.detach().numpy(), rtol=1e-10, atol=1e-12)
+    assert_allclose(loss, expected.item(), rtol=1e-10)
+    assert set(grads) == set(net.params)
+    for name, gradient in grads.items():
+        assert_allclose(gradient, params[name].grad.numpy(), rtol=1e-10, atol=1e-12, err_msg=name)
+
+
+@settings(max_examples=25)
+@given(seed=st.integers(0, 2**32 - 1), N=st.integers(1, 4), arguments=nets)
+def test_gradients_of_a_net_of_any_depth_match_numerical_ones(seed, N, arguments):
+    net, rng = random_net(seed, **arguments)
+    X, y = batch(rng, net, N)
+    _, grads = net.loss(X, y)
+    for name, array in net.params.items():
+        numerical = eval_numerical_gradient(lambda _: net.loss(X, y)[0], array, verbose=False)
+        assert_allclose(grads[name], numerical, rtol=1e-5, atol=1e-7, err_msg=name)
+
+
+def test_a_net_of_one_layer_is_a_linear_classifier():
+    net = FullyConnectedNet([], input_dim=4, num_classes=3, dtype=np.float64)
+    assert net.num_layers == 1
+    assert set(net.params) == {"W1", "b1"}
+    X = np.random.default_rng(0).standard_normal((5, 4))
+    assert_allclose(net.loss(X), X @ net.params["W1"] + net.params["b1"], rtol=1e-14)
+    _, grads = net.loss(X, np.zeros(5, int))
+    assert grads["W1"].shape == (4, 3)
+
+
+def test_parameters_are_named_and_shaped_layer_by_layer():
+    net = FullyConnectedNet([7, 5], input_dim=11, num_classes=3)
+    shapes = {name: array.shape for name, array in net.params.items()}
+    assert list(shapes.items()) == [
+        ("W1", (11, 7)), ("b1", (7,)), ("W2", (7, 5)), ("b2", (5,)), ("W3", (5, 3)), ("b3", (3,)),
+    ]  # fmt: skip
+    assert all(array.dtype == np.float32 for array in net.params.values())
+    assert all(not array.any() for name, array in net.params.items() if name.startswith("b"))
+
+
+def test_the_default_net_takes_colour_images_and_tells_ten_classes_apart():
+    net = FullyConnectedNet([4])
+    assert net.params["W1"].shape == (3 * 32 * 32, 4)
+    assert net.params["W2"].shape == (4, 10)
+    assert 0.9e-2 < net.params["W1"].std() < 1.1e-2
+    assert net.reg == 0
+    assert net.loss(np.zeros((2, 3, 32, 32))).shape == (2, 10)
+
+
+def test_weights_are_drawn_layer_by_layer_from_the_global_state():
+    np.random.seed(231)
+    net = FullyConnectedNet([4, 3], input_dim=5, num_classes=2, weight_scale=5e-2)
+    np.random.seed(231)
+    for name, shape in (("W1", (5, 4)), ("W2", (4, 3)), ("W3", (3, 2))):
+        assert_array_equal(net.params[name], (np.random.randn(*shape) * 5e-2).astype(np.float32))
+
+
+@pytest.mark.parametrize("name", ["xavier", "kaiming"])
+def test_weight_scale_may_name_an_initializer(name):
+    np.random.seed(0)
+    net = FullyConnectedNet([4, 3], input_dim=5, num_classes=2, weight_scale=name, dtype=np.float64)
+    np.random.seed(0)
+    for weights, shape in (("W1", (5, 4)), ("W2", (4, 3)), ("W3", (3, 2))):
+        assert_array_equal(net.params[weights], getattr(initializers, name)(shape))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, "float32"])
+@pytest.mark.parametrize("input_dtype", [np.uint8, np.int64, np.float32, np.float64, bool])
+def test_everything_is_computed_in_the_nets_dtype(dtype, input_dtype):
+    net = FullyConnectedNet([4], input_dim=6, num_classes=3, reg=0.5, dtype=dtype)
+    X, y = np.arange(12).reshape(2, 2, 3).astype(input_dtype), np.array([0, 2])
+    assert net.loss(X).dtype == dtype
+    loss, grads = net.loss(X, y)
+    assert type(loss) is float
+    assert all(gradient.dtype == dtype for gradient in grads.values())
+
+
+def test_a_float64_image_gives_the_scores_of_its_float32_copy():
+    net = FullyConnectedNet([4], input_dim=6, num_classes=3)
+    X = np.random.default_rng(0).standard_normal((2, 6))
+    assert_array_equal(net.loss(X), net.loss(X.astype(np.float32)))
+
+
+def test_float32_gradients_are_those_of_float64_to_its_precision():
+    double, rng = random_net(0, hidden_dims=[20, 20], input_dim=30, num_classes=5, reg=0.1)
+    single = FullyConnectedNet([20, 20], input_dim=30, num_classes=5, reg=0.1)
+    single.params = {name: array.astype(np.float32) for name, array in double.params.items()}
+    X, y = batch(rng, double, 8)
+    (loss32, grads32), (loss64, grads64) = single.loss(X, y), double.loss(X, y)
+    assert_allclose(loss32, loss64, rtol=1e-5)
+    for name in grads64:
+        assert_allclose(grads32[name], grads64[name], rtol=1e-3, atol=1e-3 * abs(grads64[name]).max())
+
+
+def test_inputs_of_any_dimension_are_flattened():
+    net, rng = random_net(0, hidden_dims=[4], input_dim=12, num_classes=3)
+    X = rng.standard_normal((5, 12))
+    assert_array_equal(net.loss(X.reshape(5, 2, 3, 2)), net.loss(X))
+
+
+def test_the_penalty_leaves_out_the_biases():
+    net, rng = random_net(0, hidden_dims=[4], input_dim=3, num_classes=2)
+    X, y = batch(rng, net, 5)
+    loss, grads = net.loss(X, y)
+    net.reg = 2.0
+    penalized_loss, penalized_grads = net.loss(X, y)
+    assert_allclose(penalized_loss - loss, sum(np.sum(net.params[name] ** 2) for name in ("W1", "W2")), rtol=1e-12)
+    for name in ("W1", "W2"):
+        assert_allclose(penalized_grads[name] - grads[name], 2 * net.params[name], rtol=1e-12)
+    for name in ("b1", "b2"):
+        assert_array_equal(penalized_grads[name], grads[name])
+
+
+def test_the_penalty_reaches_every_weight_of_a_large_layer():
+    input_dim = blocks.PARALLEL_BYTES // (4 * 100) + 77
+    net = FullyConnectedNet([100], input_dim=input_dim, num_classes=2)
+    X, y = np.random.default_rng(0).standard_normal((2, input_dim)), np.array([0, 1])
+    loss, grads = net.loss(X, y)
+    net.reg = 0.5
+    net.params["W1"] = np.asfortranarray(net.params["W1"])
+    penalized_loss, penalized_grads = net.loss(X, y)
+    assert_allclose(penalized_grads["W1"], grads["W1"] + 0.5 * net.params["W1"], rtol=1e-4, atol=1e-6)
+    penalty = 0.25 * sum(np.sum(np.square(net.params[name], dtype=float)) for name in ("W1", "W2"))
+    assert_allclose(penalized_loss - loss, penalty, rtol=1e-4)
+
+
+def test_a_loss_alters_neither_inputs_nor_parameters():
+    net, rng = random_net(0, hidden_dims=[4, 3], input_dim=5, num_classes=3, reg=0.7)
+    X, y = batch(rng, net, 4)
+    before = {name: array.copy() for name, array in net.params.items()}
+    for array in (X, y, *net.params.values()):
+        array.flags.writeable = False
+    _, grads = net.loss(X, y)
+    for name, array in net.params.items():
+        assert_array_equal(array, before[name])
+        assert not np.shares_memory(grads[name], array)
+
+
+def test_parameters_that_the_reader_puts_in_are_used():
+    net = FullyConnectedNet([2], input_dim=2, num_classes=2, dtype=np.float64)
+    net.params["W1"] = np.array([[1.0, -1.0], [0.0, 1.0]])
+    net.params["b1"] = np.array([0.0, 0.5])
+    net.params["W2"] = np.array([[1.0, 2.0], [3.0, 4.0]])
+    net.params["b2"] = np.array([10.0, 20.0])
+    # The hidden units are max(0, [2, -2 + 3 + 0.5]) and max(0, [-1, 1 - 3 + 0.5]).
+    assert_array_equal(net.loss(np.array([[2.0, 3.0], [-1.0, -3.0]])), [[2 + 4.5 + 10, 4 + 6 + 20], [10, 20]])
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ({"hidden_dims": [10, 0]}, "^hidden_dims must be an integer of at least 1, got 0"),
+    ({"hidden_dims": [10.0]}, "^hidden_dims must be an integer of at least 1, got 10.0"),
+    ({"hidden_dims": [True]}, "^hidden_dims must be an integer of at least 1, got True"),
+    ({"input_dim": -1}, "^input_dim must be an integer of at least 1, got -1"),
+    ({"input_dim": (3, 32, 32)}, r"^input_dim must be an integer of at least 1, got \(3, 32, 32\)"),
+    ({"num_classes": 0}, "^num_classes must be an integer of at least 1, got 0"),
+    ({"reg": -0.1}, "^reg must be a number of at least 0, got -0.1"),
+    ({"reg": np.nan}, "^reg must be a number of at least 0, got nan"),
+    ({"reg": np.inf}, "^reg must be a number of at least 0, got inf"),
+    ({"reg": "0.1"}, "^reg must be a number of at least 0, got '0.1'"),
+    ({"weight_scale": -1}, "^weight_scale must be a number of at least 0, got -1"),
+    ({"weight_scale": None}, "^weight_scale must be a number of at least 0, got None"),
+    ({"weight_scale": "he"}, '^weight_scale must be a number, "xavier" or "kaiming", got \'he\''),
+    ({"weight_scale": "zeros"}, '^weight_scale must be a number, "xavier" or "kaiming", got \'zeros\''),
+    ({"normalization": "batch"}, '^normalization must be None, "batchnorm" or "layernorm", got \'batch\''),
+    ({"dropout_keep_ratio": 0}, "^dropout_keep_ratio must be above 0 and at most 1, got 0"),
+    ({"dropout_keep_ratio": 1.5}, "^dropout_keep_ratio must be above 0 and at most 1, got 1.5"),
+    ({"dropout_keep_ratio": None}, "^dropout_keep_ratio must be above 0 and at most 1, got None"),
+    ({"dtype": int}, "^dtype must be a floating-point type, got <class 'int'>"),
+    ({"dtype": np.complex128}, "^dtype must be a floating-point type"),
+])
+def test_arguments_out_of_range_are_answered_by_their_name(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        FullyConnectedNet(**{"hidden_dims": [10], **arguments})
+
+
+@pytest.mark.parametrize("hidden_dims", [100, None])
+def test_hidden_dims_must_be_a_sequence(hidden_dims):
+    with pytest.raises((TypeError, ValueError), match="hidden_dims"):
+        FullyConnectedNet(hidden_dims)
+
+
+@pytest.mark.parametrize("hidden_dims", [[4, 3], (4, 3), np.array([4, 3])])
+def test_hidden_dims_may_be_any_sequence(hidden_dims):
+    assert FullyConnectedNet(hidden_dims, input_dim=2).num_layers == 3
+
+
+@pytest.mark.parametrize("arguments", [
+    {"normalization": "batchnorm"},
+    {"normalization": "layernorm"},
+    {"dropout_keep_ratio": 0.5},
+])
+def test_layers_that_are_not_there_yet_are_named(arguments):
+    with pytest.raises(NotImplementedError, match=next(iter(arguments))):
+        FullyConnectedNet([10], **arguments)
+
+
+def test_one_kept_of_one_is_no_dropout():
+    assert FullyConnectedNet([4], input_dim=2, dropout_keep_ratio=1.0, seed=3).use_dropout is False
+
+
+@pytest.mark.parametrize("X", [np.ones((2, 5)) * 1j, np.full((2, 5), None), np.full((2, 5), "1")])
+def test_inputs_that_are_no_real_numbers_are_refused(X):
+    with pytest.raises(TypeError, match="^[xX] must be an array of real numbers"):
+        FullyConnectedNet([4], input_dim=5).loss(X)
+
+
+def test_inputs_of_the_wrong_size_are_refused():
+    with pytest.raises(ValueError, match=r"has 6 values.*got \(5, 4\)"):
+        FullyConnectedNet([4], input_dim=5).loss(np.ones((2, 6)))
+
+
+def test_labels_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="^y must hold labels from 0 to 2"):
+        FullyConnectedNet([4], input_dim=5, num_classes=3).loss(np.ones((2, 5)), np.array([0, 3]))

@@ -1,0 +1,211 @@
+"""Numerical gradients of functions whose gradients are known."""
+
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from cs231n.gradient_check import (
+    eval_numerical_gradient,
+    eval_numerical_gradient_array,
+    eval_numerical_gradient_blobs,
+    eval_numerical_gradient_net,
+    grad_check_sparse,
+    rel_error,
+)
+
+CHECKS = {
+    "number": lambda f, x: eval_numerical_gradient(lambda x: np.sum(f(x)), x, verbose=False),
+    "array": lambda f, x: eval_numerical_gradient_array(f, x, 1.0),
+}
+
+
+@pytest.fixture(params=sorted(CHECKS))
+def gradient_of(request):
+    return CHECKS[request.param]
+
+
+def point(*shape):
+    return np.random.default_rng(0).standard_normal(shape)
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 1, 3)])
+def test_the_gradient_of_a_sum_of_cubes(gradient_of, shape):
+    x = point(*shape)
+    # The centred difference of a cube is off by h².
+    assert_allclose(gradient_of(lambda x: x**3, x), 3 * x**2, rtol=1e-8, atol=1e-8)
+
+
+def test_the_difference_is_centred(gradient_of):
+    x = point(4)
+    # Exact for a square up to rounding; a one-sided difference is off by h.
+    assert_allclose(gradient_of(np.square, x), 2 * x, rtol=0, atol=1e-9)
+
+
+def test_the_error_falls_with_the_square_of_the_step():
+    x = np.array([1.0])
+    for h in (1e-1, 1e-2):
+        assert_allclose(eval_numerical_gradient(lambda x: np.sum(x**3), x, verbose=False, h=h) - 3, h**2, rtol=1e-6)
+        assert_allclose(eval_numerical_gradient_array(lambda x: x**3, x, 1.0, h=h) - 3, h**2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("view", [lambda x: x, lambda x: x.T, lambda x: x.reshape(-1), lambda x: x[:, ::-1]])
+def test_a_function_may_give_back_its_argument_or_a_view_of_it(view):
+    x = point(2, 3)
+    df = view(point(2, 3)).copy()
+    expected = np.zeros((2, 3))
+    view(expected)[...] = df
+    assert_allclose(eval_numerical_gradient_array(view, x, df), expected, rtol=1e-9)
+
+
+def test_a_function_may_write_into_one_buffer_again_and_again():
+    buffer = np.empty(3)
+    x = point(3)
+    assert_allclose(eval_numerical_gradient_array(lambda x: np.square(x, out=buffer), x, 1.0), 2 * x, rtol=1e-8)
+
+
+def test_an_array_is_contracted_with_the_upstream_gradient():
+    x, A, df = point(3), point(4, 3), np.array([1.0, -2.0, 0.5, 3.0])
+    assert_allclose(eval_numerical_gradient_array(lambda x: A @ x, x, df), df @ A, rtol=1e-9)
+
+
+def test_the_argument_is_restored_exactly(gradient_of):
+    x = point(2, 3)
+    before = x.copy()
+    gradient_of(np.square, x)
+    assert_array_equal(x, before)
+
+
+@pytest.mark.parametrize("good_calls", [0, 1, 2, 3])
+def test_the_argument_is_restored_when_the_function_fails(gradient_of, good_calls):
+    x = point(2, 3)
+    before = x.copy()
+    calls = []
+
+    def fail_later(x):
+        calls.append(1)
+        if len(calls) > good_calls:
+            raise ArithmeticError
+        return x**2
+
+    with pytest.raises(ArithmeticError):
+        gradient_of(fail_later, x)
+    assert_array_equal(x, before)
+
+
+def test_views_are_shifted_in_place(gradient_of):
+    base = point(4, 6)
+    x = base[::2, 1::2]
+    assert_allclose(gradient_of(lambda _: base**2, x), 2 * x, rtol=1e-8)
+
+
+def test_verbose_prints_each_index_with_its_derivative(capsys):
+    eval_numerical_gradient(lambda x: 4 * np.sum(x), np.zeros((1, 2)))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:7] for line in lines] == ["(0, 0) ", "(0, 1) "]
+    assert_allclose([float(line[7:]) for line in lines], 4, rtol=1e-9)
+
+
+def test_the_array_check_prints_nothing(capsys):
+    eval_numerical_gradient_array(np.square, np.ones(2), 1.0)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(("x", "message"), [
+    (np.arange(3), "got dtype int64"),
+    (np.ones(3) * 1j, "got dtype complex128"),
+    ([1.0, 2.0], "got list"),
+    (1.0, "got float"),
+])
+def test_what_cannot_be_shifted_by_h_is_refused(gradient_of, x, message):
+    with pytest.raises(TypeError, match=f"^x must be a floating-point array.*{message}"):
+        gradient_of(np.square, x)
+    with pytest.raises(TypeError, match=f"^x must be a floating-point array.*{message}"):
+        grad_check_sparse(np.sum, x, x)
+
+
+def product_of_blobs():
+    a, b = SimpleNamespace(vals=point(3)), SimpleNamespace(vals=point(3) + 2)
+    output = SimpleNamespace(vals=np.empty(3), diffs=np.array([1.0, 2.0, -1.0]))
+    return a, b, output
+
+
+def test_blobs_give_one_gradient_for_each_input():
+    a, b, output = product_of_blobs()
+
+    def multiply(a, b, output):
+        output.vals[...] = a.vals * b.vals
+
+    da, db = eval_numerical_gradient_blobs(multiply, (a, b), output)
+    assert_allclose(da, output.diffs * b.vals, rtol=1e-9)
+    assert_allclose(db, output.diffs * a.vals, rtol=1e-9)
+
+
+def test_a_net_is_checked_by_its_forward_method():
+    a, b, output = product_of_blobs()
+
+    class Net:
+        def forward(self):
+            output.vals = a.vals * b.vals
+
+    da, db = eval_numerical_gradient_net(Net(), (a, b), output, h=1e-4)
+    assert_allclose(da, output.diffs * b.vals, rtol=1e-9)
+    assert_allclose(db, output.diffs * a.vals, rtol=1e-9)
+
+
+def test_the_sparse_check_prints_a_line_for_each_place_it_draws(capsys):
+    x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    np.random.seed(0)
+    grad_check_sparse(lambda x: np.sum(x**2), x, 2 * x, num_checks=20)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 20
+    pattern = r"numerical: (\d\.0{6}) analytic: (\d\.0{6}), relative error: \d\.\d{6}e[+-]\d\d"
+    found = [re.fullmatch(pattern, line).groups() for line in lines]
+    assert all(numerical == analytic for numerical, analytic in found)
+    assert {numerical for numerical, _ in found} == {"2.000000", "4.000000", "6.000000", "8.000000"}
+    assert_array_equal(x, [[1, 2], [3, 4]])
+
+
+def test_the_sparse_check_shows_a_wrong_gradient(capsys):
+    grad_check_sparse(lambda x: 3 * np.sum(x), np.ones(1), np.array([1.0]), num_checks=1)
+    assert capsys.readouterr().out == "numerical: 3.000000 analytic: 1.000000, relative error: 5.000000e-01\n"
+
+
+def test_the_sparse_check_of_a_constant_divides_nothing_by_zero(capsys):
+    grad_check_sparse(lambda x: 1.0, np.ones(1), np.zeros(1), num_checks=1)
+    assert capsys.readouterr().out == "numerical: 0.000000 analytic: 0.000000, relative error: 0.000000e+00\n"
+
+
+def test_the_sparse_check_makes_ten_checks_unless_told_otherwise(capsys):
+    grad_check_sparse(np.sum, np.ones(3), np.ones(3))
+    assert len(capsys.readouterr().out.splitlines()) == 10
+
+
+@pytest.mark.parametrize(("x", "y", "expected"), [
+    (1.0, 1.0, 0),
+    (0.0, 0.0, 0),
+    (1.0, 3.0, 0.5),
+    (1.0, -1.0, 1),
+    (0.0, 5.0, 1),
+    ([1.0, 2.0, 1.0], [1.0, 2.0, 3.0], 0.5),
+    ([[4.0, 100.0]], [[12.0, 101.0]], 0.5),
+    (1e-9, 3e-9, 0.2),
+    ([], [], 0),
+    (np.array([1], np.uint8), np.array([3], np.uint8), 0.5),
+])
+def test_rel_error_is_the_largest_relative_difference(x, y, expected):
+    for error in (rel_error(x, y), rel_error(y, x)):
+        assert_allclose(error, expected, rtol=1e-15)
+        assert type(error) is float
+
+
+def test_rel_error_passes_nan_on():
+    assert np.isnan(rel_error([1.0, np.nan], [1.0, 1.0]))
+    assert np.isnan(rel_error([1.0, 1.0], [np.nan, 2.0]))
+
+
+def test_rel_error_refuses_to_broadcast():
+    with pytest.raises(ValueError, match=r"^x and y must have one shape, got \(3,\) and \(3, 1\)"):
+        rel_error(np.ones(3), np.ones((3, 1)))

@@ -1,0 +1,95 @@
+"""The package imports quietly and lightly, and says what it offers."""
+
+import importlib
+import inspect
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cs231n
+
+MODULES = sorted(module.name for module in pkgutil.walk_packages(cs231n.__path__, "cs231n."))
+LAYERS = [name for name in MODULES if name.startswith("cs231n.layers.")]
+
+
+def run_python(*arguments):
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, "MPLBACKEND": "Agg"},
+        timeout=120,
+    )
+
+
+def test_importing_everything_prints_nothing_warns_of_nothing_and_leaves_pytorch_alone():
+    script = f"import sys, {', '.join(['cs231n', *MODULES])}\nsys.exit('torch' in sys.modules)"
+    done = run_python("-W", "error", "-c", script)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_training_loop_needs_neither_pictures_nor_notebooks():
+    script = (
+        "import sys, cs231n.classifiers.fc_net, cs231n.solver, cs231n.gradient_check\n"
+        "print([name for name in ('torch', 'matplotlib', 'IPython', 'scipy') if name in sys.modules])"
+    )
+    assert run_python("-c", script).stdout == "[]\n"
+
+
+def exported():
+    for name in MODULES:
+        module = importlib.import_module(name)
+        for offer in getattr(module, "__all__", ()):
+            yield name, offer
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name != "cs231n.classifiers"])
+def test_a_module_says_what_it_offers(name):
+    module = importlib.import_module(name)
+    assert module.__doc__
+    assert len(set(module.__all__)) == len(module.__all__)
+    assert all(hasattr(module, offer) for offer in module.__all__)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_star_import_brings_what_is_offered(name):
+    namespace = {}
+    exec(f"from {name} import *", namespace)
+    assert set(getattr(importlib.import_module(name), "__all__", ())) <= set(namespace)
+
+
+@pytest.mark.parametrize("room", LAYERS)
+def test_the_layers_package_offers_every_layer(room):
+    layers, module = importlib.import_module("cs231n.layers"), importlib.import_module(room)
+    for name in module.__all__:
+        if name.endswith(("_forward", "_backward", "_loss")):
+            assert name in layers.__all__
+            assert getattr(layers, name) is getattr(module, name)
+
+
+def test_a_forward_pass_stands_beside_its_backward_pass():
+    for module in ("cs231n.layers", "cs231n.layer_utils"):
+        offers = importlib.import_module(module).__all__
+        for name in offers:
+            if name.endswith("_forward"):
+                assert name.replace("_forward", "_backward") in offers
+
+
+@pytest.mark.parametrize(("module", "name"), list(exported()))
+def test_what_is_offered_is_documented_with_its_parameters(module, name):
+    offer = getattr(importlib.import_module(module), name)
+    assert not callable(offer) or inspect.getdoc(offer)
+    if module == "cs231n.layers.arguments" or not inspect.isfunction(offer):
+        return
+    parameters = inspect.signature(offer).parameters
+    if parameters:
+        assert "Parameters\n----------" in inspect.getdoc(offer)
+        documented = inspect.getdoc(offer).split("----------")[1].split("\n\n")[0]
+        for parameter in parameters:
+            assert re.search(rf"(^|[ ,*]){parameter}\b.* : |(^|[, ]){parameter}(,|$)", documented, re.MULTILINE), parameter

@@ -1,0 +1,78 @@
+"""Initial weights: their spread, their source of randomness and their shapes."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from cs231n import initializers
+from cs231n.initializers import kaiming, normal, xavier, zeros
+
+FANS = {(300, 200): (300, 200), (40, 6, 5, 7): (6 * 5 * 7, 40 * 5 * 7)}
+
+
+def test_zeros_are_zero():
+    assert_array_equal(zeros((2, 3)), [[0, 0, 0], [0, 0, 0]])
+    assert zeros((2, 3)).dtype == np.float64
+
+
+@pytest.mark.parametrize("shape", FANS)
+@pytest.mark.parametrize(("initializer", "variance"), [
+    (normal, lambda fan_in, fan_out: 1e-4),
+    (xavier, lambda fan_in, fan_out: 2 / (fan_in + fan_out)),
+    (kaiming, lambda fan_in, fan_out: 2 / fan_in),
+])
+def test_weights_have_the_variance_of_their_rule(initializer, variance, shape):
+    weights = initializer(shape, rng=np.random.default_rng(0))
+    deviation = np.sqrt(variance(*FANS[shape]))
+    assert weights.shape == shape
+    assert weights.dtype == np.float64
+    # Four standard errors of the estimates.
+    assert_allclose(weights.std(), deviation, rtol=4 / np.sqrt(2 * weights.size))
+    assert abs(weights.mean()) < 4 * deviation / np.sqrt(weights.size)
+
+
+@pytest.mark.parametrize(("initializer", "scale"), [(xavier, np.sqrt(2 / 12)), (kaiming, np.sqrt(2 / 8))])
+def test_the_fans_of_a_matrix_are_its_rows_and_columns(initializer, scale):
+    weights = initializer((8, 4), rng=np.random.default_rng(1))
+    assert_allclose(weights, scale * np.random.default_rng(1).standard_normal((8, 4)), rtol=1e-15)
+
+
+@pytest.mark.parametrize("shape", [(5, 4), (2, 3, 4, 5)])
+def test_normal_weights_are_those_of_randn(shape):
+    np.random.seed(231)
+    expected = np.random.randn(*shape) * 5e-2
+    np.random.seed(231)
+    assert_array_equal(normal(shape, 5e-2), expected)
+
+
+@pytest.mark.parametrize("initializer", [normal, xavier, kaiming])
+def test_weights_come_from_the_global_state_or_the_generator_passed(initializer):
+    np.random.seed(0)
+    from_global = initializer((3, 2))
+    state = np.random.get_state()[2]
+    assert_array_equal(initializer((3, 2), rng=np.random.RandomState(0)), from_global)
+    initializer((3, 2), rng=np.random.default_rng(0))
+    assert np.random.get_state()[2] == state
+
+
+@pytest.mark.parametrize("initializer", [xavier, kaiming])
+@pytest.mark.parametrize("shape", [(3,), (2, 3, 4), (1, 2, 3, 4, 5)])
+def test_shapes_without_fans_are_refused(initializer, shape):
+    with pytest.raises(ValueError, match=r"^shape must be \(fan_in, fan_out\) or \(F, C, HH, WW\)"):
+        initializer(shape)
+
+
+def test_the_signal_keeps_its_size_through_relu_layers_of_kaiming_weights():
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal((50, 400))
+    for _ in range(10):
+        x = np.maximum(0, x @ initializers.kaiming((400, 400), rng))
+    assert 0.5 < np.mean(x**2) < 2
+
+
+def test_the_signal_keeps_its_size_through_linear_layers_of_xavier_weights():
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal((50, 400))
+    for _ in range(10):
+        x = x @ initializers.xavier((400, 400), rng)
+    assert 0.5 < np.mean(x**2) < 2

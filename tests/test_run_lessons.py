@@ -1,0 +1,225 @@
+"""The tools that execute the lessons, publish them and compare them with their stored outputs."""
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+import nbformat
+import pytest
+import run_lessons
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbval.plugin import get_sanitize_patterns
+
+ROOT = Path(__file__).resolve().parent.parent
+SANITIZER = ROOT / "tools" / "nbval_sanitize.cfg"
+
+
+def write_notebook(path, *cells):
+    """Strings starting with # are Markdown cells, other strings code cells."""
+    nbformat.write(new_notebook(cells=[
+        new_markdown_cell(cell) if cell.startswith("#") else new_code_cell(cell) for cell in cells]), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """The tool's exit status, output and folder after one sound lesson and one with a failed claim that then raises."""
+    folder = tmp_path_factory.mktemp("lessons")
+    sound = write_notebook(
+        folder / "Dropout.ipynb", "# Dropout\n\nKeep with $p$.", "import os, sys\nsys.executable, os.getcwd()",
+        "## A claim", "print('✓ 1 + 1 is 2: 2.0 > 1.5')", "")
+    raising = write_notebook(
+        folder / "Zebra.ipynb", "# <Zebras>", "print('✗ stripes: 0.0 > 1.0')", "print('a')\n1 / 0", "2")
+    before = [path.read_bytes() for path in (sound, raising)]
+    stranger = folder / "jupyter" / "kernels" / "python3"
+    stranger.mkdir(parents=True)
+    (stranger / "kernel.json").write_text('{"argv": ["another-python"], "display_name": "", "language": "python"}')
+    output = folder / "build"
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / "run_lessons.py", raising, sound, "--output", output],
+        capture_output=True, encoding="utf-8", stdin=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "JUPYTER_PATH": str(folder / "jupyter")})
+    assert [path.read_bytes() for path in (sound, raising)] == before
+    return done, output
+
+
+def test_a_raising_cell_fails_the_run_but_not_the_next_lesson(published):
+    done, _ = published
+    assert done.returncode == 1
+    zebra, dropout = done.stdout.partition("verdict\n")[2].splitlines()[:2]
+    assert re.match(r"Zebra +3 +\d+\.\d  cell 2 raised ZeroDivisionError: division by zero$", zebra)
+    assert re.match(r"Dropout +2 +\d+\.\d  its claim holds$", dropout)
+    assert done.stderr == ""
+
+
+def test_each_cell_gets_one_line_and_failed_claims_are_shown(published):
+    done, _ = published
+    lines = done.stdout.splitlines()
+    assert sum(bool(re.match(r"(Zebra|Dropout) +\d+/\d+ +\d+\.\d s  ", line)) for line in lines) == 4
+    assert re.match(r"Dropout +2/2 +\d+\.\d s  A claim$", lines[5])
+    assert lines[1] == "    ✗ stripes: 0.0 > 1.0"
+
+
+def test_the_kernel_is_the_running_python_whatever_is_registered_as_python3(published):
+    _, output = published
+    result = nbformat.read(output / "Dropout.ipynb", as_version=4).cells[1].outputs[0].data["text/plain"]
+    assert eval(result) == (sys.executable, str(output.parent))
+
+
+def test_the_copy_of_a_raising_lesson_ends_with_the_exception(published):
+    _, output = published
+    cells = nbformat.read(output / "Zebra.ipynb", as_version=4).cells
+    assert [cell.execution_count for cell in cells[1:]] == [1, 2, None]
+    assert cells[2].outputs[-1].ename == "ZeroDivisionError"
+    assert "ZeroDivisionError" in (output / "Zebra.html").read_text(encoding="utf-8")
+
+
+def test_pages_load_nothing_from_the_network(published):
+    _, output = published
+    for page in output.glob("*.html"):
+        sources = re.findall(r"""(?:src|href)=["']([^"'#][^"']*)""", page.read_text(encoding="utf-8"))
+        assert sources
+        for source in sources:
+            assert not re.match(r"(https?:)?//", source)
+            assert source.startswith("data:") or (output / source.partition("?")[0]).is_file()
+        assert "https://cdn" not in page.read_text(encoding="utf-8")
+
+
+def test_the_index_links_every_lesson_with_its_verdict(published):
+    _, output = published
+    index = (output / "index.html").read_text(encoding="utf-8")
+    assert '<a href="Dropout.html">Dropout</a>' in index
+    assert '<a href="Zebra.html">&lt;Zebras&gt;</a>' in index
+    assert "<p>cell 2 raised ZeroDivisionError: division by zero</p>" in index
+    assert "<p>its claim holds</p>" in index
+
+
+@pytest.mark.parametrize(("holding", "failing", "mishap", "verdict"), [
+    (41, 0, None, "all 41 claims hold"),
+    (39, 2, None, "2 of 41 claims failed"),
+    (0, 0, None, "makes no claims"),
+    (3, 1, "cell 7 raised NameError: name 'x' is not defined", "cell 7 raised NameError: name 'x' is not defined"),
+])
+def test_a_verdict_says_what_came_of_the_claims(holding, failing, mishap, verdict):
+    lesson = run_lessons.Lesson("Dropout", "Dropout", 4, holding=holding, failing=failing, mishap=mishap)
+    assert lesson.verdict == verdict
+
+
+def test_lessons_run_in_the_order_of_the_course(tmp_path):
+    for name in ("Appendix", "PyTorch", "Dropout", "FullyConnectedNets", "Zoo"):
+        write_notebook(tmp_path / f"{name}.ipynb")
+    found = [path.stem for path in run_lessons.find_lessons([], tmp_path)]
+    assert found == ["FullyConnectedNets", "Dropout", "PyTorch", "Appendix", "Zoo"]
+
+
+def test_an_unknown_lesson_is_answered_with_the_known_ones(tmp_path):
+    write_notebook(tmp_path / "Dropout.ipynb")
+    with pytest.raises(FileNotFoundError, match=r"No lesson Dropuot. There are: Dropout\."):
+        run_lessons.find_lessons(["Dropuot"], tmp_path)
+
+
+def test_a_cell_beyond_the_time_limit_is_named(tmp_path, capsys):
+    path = write_notebook(tmp_path / "Slow.ipynb", "1", "import time\ntime.sleep(60)")
+    _, lesson = run_lessons.execute(path, timeout=1)
+    assert lesson.verdict == "cell 2 ran longer than 1 s"
+    assert lesson.seconds < 20
+
+
+def test_a_dead_kernel_is_named(tmp_path, capsys):
+    path = write_notebook(tmp_path / "Dead.ipynb", "import os\nos._exit(1)")
+    _, lesson = run_lessons.execute(path)
+    assert lesson.verdict == "cell 1 killed the kernel"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C to a console, not to a process")
+def test_ctrl_c_stops_with_one_line_and_leaves_no_kernel(tmp_path):
+    path = write_notebook(
+        tmp_path / "Slow.ipynb",
+        "import os, pathlib, time\npathlib.Path('kernel').write_text(str(os.getpid()))\ntime.sleep(60)")
+    running = subprocess.Popen(
+        [sys.executable, ROOT / "tools" / "run_lessons.py", path, "--output", tmp_path / "build"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    kernel = tmp_path / "kernel"
+    deadline = time.monotonic() + 60
+    while not (kernel.exists() and kernel.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert err == ""
+    assert out.strip().splitlines() == [f"Interrupted in Slow; finished lessons are in {tmp_path / 'build'}."]
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(kernel.read_text()), 0)
+
+
+def sanitized(text):
+    for regex, replacement in get_sanitize_patterns(SANITIZER.read_text(encoding="ascii")):
+        text = re.sub(regex, replacement, text)
+    return text
+
+
+@pytest.mark.parametrize(("one", "other"), [
+    ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: 4.25e-11 < 1e-07"),
+    ("✓ dx matches: 0 < 1e-07", "✓ dx matches: 4.25e-17 < 1e-07"),
+    ("✗ accuracy: 0.31 > 0.5", "✗ accuracy: 0.29 > 0.5"),
+    ("✓ mean: -0.003 ≤ 0.01", "✓ mean: 0.0042 ≤ 0.01"),
+    ("✓ accuracy of Adam is above SGD's: 0.612 > 0.544 (measured)",
+     "✓ accuracy of Adam is above SGD's: 0.598 > 0.551 (measured)"),
+    ("(Iteration 1 / 200) loss: 2.302583", "(Iteration 1 / 200) loss: 2.302584"),
+    ("(Epoch 3 / 10) train acc: 0.412000; val_acc: 0.380000", "(Epoch 3 / 10) train acc: 0.410000; val_acc: 0.379000"),
+    ("Initial loss:  2.300479", "Initial loss:  2.300480"),
+    ("W1 relative error: 1.48e-07", "W1 relative error: 3.9e-08"),
+    ("dgamma error:  1.2e-9", "dgamma error:  7.4202450e-10"),
+    ("forward: 1.23 s, backward: 12 ms, update: 3.4 µs", "forward: 0.98 s, backward: 9 ms, update: 12.0 µs"),
+    ("correct: 56.3 %", "correct: 8.1 %"),
+    ("correct: 56.3%", "correct: 58.1%"),
+])
+def test_volatile_digits_are_overlooked(one, other):
+    assert sanitized(one) == sanitized(other)
+
+
+@pytest.mark.parametrize(("one", "other"), [
+    ("✓ dx matches: 3.1e-10 < 1e-07", "✗ dx matches: 3.1e-10 < 1e-07"),
+    ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: 3.1e-10 < 1e-06"),
+    ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dw matches: 3.1e-10 < 1e-07"),
+    ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: nan < 1e-07"),
+    ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: 3.1e-10 > 1e-07"),
+    ("✓ the step is short: 0.31 s < 1.5 s", "✓ the step is short: 0.31 s < 2.5 s"),
+    ("✓ accuracy: 56.3 % > 50.0 %", "✓ accuracy: 56.3 % > 40.0 %"),
+    ("✓ after 5 epochs Adam leads: 0.6 > 0.5 (measured)", "✓ after 6 epochs Adam leads: 0.6 > 0.5 (measured)"),
+    ("✓ parameters: 1510 > 1000", "✓ parameters: 1511 > 1000"),
+    ("✓ the mask keeps p = 0.5 of its units: 0.497 > 0.45", "✓ the mask keeps p = 0.7 of its units: 0.497 > 0.45"),
+    ("(Iteration 1 / 200) loss: 2.302583", "(Iteration 1 / 100) loss: 2.302583"),
+    ("(Iteration 1 / 200) loss: 2.302583", "(Iteration 1 / 200) loss: nan"),
+    ("(Epoch 3 / 10) train acc: 0.412000; val_acc: 0.380000", "(Epoch 4 / 10) train acc: 0.412000; val_acc: 0.380000"),
+    ("W1 relative error: 1.48e-07", "W2 relative error: 1.48e-07"),
+    ("X_train: (10000, 3, 32, 32)", "X_train: (10000, 32, 32, 3)"),
+    ("lr 1.0e-3", "lr 1.0e-2"),
+])
+def test_everything_else_is_compared(one, other):
+    assert sanitized(one) != sanitized(other)
+
+
+def test_nbval_fails_on_changed_words_and_passes_on_changed_digits(tmp_path):
+    """The stored output and the printed one, cell by cell, go through nbval with the project's options."""
+    pairs = [
+        ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: 4.2e-11 < 1e-07"),
+        ("✓ dx matches: 3.1e-10 < 1e-07", "✗ dx matches: 3.1e-10 < 1e-07"),
+        ("x: (2, 3, 32, 32)", "x: (2, 3, 16, 16)"),
+        ("(Iteration 1 / 200) loss: 2.302583", "(Iteration 1 / 100) loss: 2.302583"),
+    ]
+    cells = [new_code_cell(f"print({new!r})", execution_count=count, outputs=[new_output("stream", text=f"{old}\n")])
+             for count, (old, new) in enumerate(pairs, 1)]
+    cells.append(new_code_cell("[1, 2]", execution_count=5, outputs=[
+        new_output("execute_result", data={"text/plain": "[1, 3]"}, execution_count=5)]))
+    nbformat.write(new_notebook(cells=cells), tmp_path / "Stored.ipynb")
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", ROOT / "pyproject.toml",
+         "--nbval", "--junit-xml", tmp_path / "report.xml", tmp_path / "Stored.ipynb"],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    cases = ElementTree.parse(tmp_path / "report.xml").getroot().iter("testcase")
+    assert [case.find("failure") is None for case in cases] == [True, False, False, False, False]

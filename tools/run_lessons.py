@@ -1,0 +1,442 @@
+"""Execute the lessons top to bottom and publish them.
+
+Writes to the output folder an executed copy of each lesson (.ipynb), a page of it (.html) and an index (index.html).
+The lessons themselves are left as they are. Exit status: 0 if every cell ran, 1 if one raised, 130 on Ctrl-C.
+"""
+import argparse
+import asyncio
+import html
+import importlib.util
+import re
+import shutil
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import ipykernel.kernelspec
+import nbformat
+from jinja2 import DictLoader
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbconvert import HTMLExporter
+
+ROOT = Path(__file__).resolve().parent.parent
+COURSE = ("FullyConnectedNets", "BatchNormalization", "Dropout", "ConvolutionalNetworks", "PyTorch")
+HOLDS, FAILED = "✓ ", "✗ "
+
+# What the published pages take from MathJax: reading TeX, and drawing it with fonts of its own. Only the files of the
+# package are wanted; importing it would load the Jupyter server.
+MATHJAX = Path(importlib.util.find_spec("jupyter_server_mathjax").origin).parent / "static"
+MATHJAX_PARTS = ("LICENSE", "MathJax.js", "config", "extensions/TeX", "extensions/MathEvents.js",
+                 "extensions/MathMenu.js", "extensions/MathZoom.js", "extensions/Safe.js", "extensions/tex2jax.js",
+                 "fonts/HTML-CSS/STIX-Web", "jax/element", "jax/input/TeX", "jax/output/HTML-CSS")
+
+PAGE = """
+{%- extends "lab/index.html.j2" -%}
+{%- block html_head_js_requirejs -%}{%- endblock -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+{%- block html_head_js_mathjax -%}
+<script type="text/x-mathjax-config">
+MathJax.Hub.Config({
+  jax: ["input/TeX", "output/HTML-CSS"],
+  extensions: ["tex2jax.js", "MathMenu.js", "MathZoom.js", "Safe.js"],
+  tex2jax: {inlineMath: [["$", "$"], ["\\\\(", "\\\\)"]], processEscapes: true},
+  "HTML-CSS": {availableFonts: [], preferredFont: null, imageFont: null, webFont: "STIX-Web"},
+  "fast-preview": {disabled: true},
+  messageStyle: "none"
+});
+</script>
+<script src="mathjax/MathJax.js?config=TeX-AMS-MML_HTMLorMML-full"></script>
+{%- endblock -%}
+{%- block html_head_css -%}
+<style>
+main { max-width: 62rem; margin: 0 auto; padding: 1rem; }
+nav.lessons { font-family: var(--jp-content-font-family); padding: 0 0 1rem 5rem; }
+nav.lessons a { color: var(--jp-content-link-color); }
+details { margin: 1em 0; }
+</style>
+{%- endblock -%}
+{%- block body_header -%}
+{{ super() }}
+<nav class="lessons"><a href="index.html">All lessons</a></nav>
+{%- endblock -%}
+"""
+
+INDEX = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>The lessons</title>
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; color: #1c2733; background: #f5f7f9; margin: 0; }}
+main {{ max-width: 46rem; margin: 0 auto; padding: 3rem 1.25rem; }}
+h1 {{ font-size: 1.9rem; margin: 0; }}
+h2 {{ font-size: 1.2rem; margin: 0; }}
+ol {{ list-style: none; margin: 2rem 0 0; padding: 0; }}
+li {{ background: #fff; border: 1px solid #dde3e9; border-left: 6px solid #0072b2; border-radius: 6px;
+      margin: 0 0 1rem; padding: 1rem 1.25rem; }}
+li.failed {{ border-left-color: #e69f00; }}
+li.raised {{ border-left-color: #d55e00; }}
+a {{ color: #0060a0; }}
+p {{ margin: .35rem 0 0; }}
+.facts {{ color: #56636f; font-size: .9rem; }}
+</style>
+</head>
+<body>
+<main>
+<h1>The lessons</h1>
+<p class="facts">Executed {date}, {seconds} in all.</p>
+<ol>
+{lessons}
+</ol>
+</main>
+</body>
+</html>
+"""
+
+INDEX_LESSON = """<li class="{state}">
+<h2><a href="{name}.html">{title}</a></h2>
+<p>{verdict}</p>
+<p class="facts">{cells} · {seconds} · <a href="{name}.ipynb">executed notebook</a></p>
+</li>"""
+
+
+@dataclass
+class Lesson:
+    """What came of one lesson.
+
+    Attributes
+    ----------
+    name, title : str
+        The notebook's file name without ending, and its first heading.
+    cells : int
+        Code cells that are not empty.
+    seconds : float
+    holding, failing : int
+        Claims printed with ✓ and with ✗.
+    mishap : str or None
+        Why the lesson was not executed to its end.
+    """
+
+    name: str
+    title: str
+    cells: int
+    seconds: float = 0.0
+    holding: int = 0
+    failing: int = 0
+    mishap: str | None = None
+
+    @property
+    def verdict(self):
+        claims = self.holding + self.failing
+        if self.mishap:
+            return self.mishap
+        if self.failing:
+            return f"{self.failing} of {claims} claims failed"
+        if claims:
+            return f"all {claims} claims hold" if claims > 1 else "its claim holds"
+        return "makes no claims"
+
+    @property
+    def state(self):
+        return "raised" if self.mishap else "failed" if self.failing else "sound"
+
+
+class ThisPython(KernelSpecManager):
+    """Every kernel is the Python that runs this tool, whatever kernels are registered on the machine."""
+
+    def get_kernel_spec(self, kernel_name):
+        return KernelSpec(resource_dir=ipykernel.kernelspec.RESOURCES, **ipykernel.kernelspec.get_kernel_dict())
+
+
+class Progress:
+    """One line for each cell; on a terminal the line stands there while the cell runs.
+
+    Parameters
+    ----------
+    name : str
+        The lesson.
+    total : int
+        How many cells there will be.
+    """
+
+    def __init__(self, name, total):
+        self.name = name
+        self.total = total
+        self.live = sys.stdout.isatty()
+
+    def line(self, number, seconds, label):
+        count = f"{number}/{self.total}"
+        line = f"{self.name:<22} {count:>7} {seconds:>9}  {label}"
+        return line[:shutil.get_terminal_size().columns - 1] if self.live else line
+
+    def begin(self, number, label):
+        if self.live:
+            print(self.line(number, "…", label), end="\r", flush=True)
+
+    def end(self, number, seconds, label, remarks):
+        if self.live:
+            print(end="\x1b[2K")
+        lines = [self.line(number, f"{seconds:.1f} s", label), *(f"    {remark}" for remark in remarks)]
+        print("\n".join(lines), flush=True)
+
+
+def course_order(paths):
+    """Sort notebooks as the course takes them, unknown ones after, by name."""
+    return sorted(paths, key=lambda path: (COURSE.index(path.stem) if path.stem in COURSE else len(COURSE), path.stem))
+
+
+def find_lessons(names, folder=ROOT / "notebooks"):
+    """The notebooks to run.
+
+    Parameters
+    ----------
+    names : list of str
+        Lesson names (``Dropout``) or paths of notebooks, run in this order; none stands for all, in course order.
+    folder : Path
+        Where lessons are looked up.
+
+    Returns
+    -------
+    paths : list of Path
+    """
+    if not names:
+        return course_order(folder.glob("*.ipynb"))
+    paths = []
+    for name in names:
+        path = next((path for path in (Path(name), folder / f"{name}.ipynb") if path.is_file()), None)
+        if path is None:
+            known = ", ".join(path.stem for path in course_order(folder.glob("*.ipynb"))) or "none"
+            raise FileNotFoundError(f"No lesson {name}. There are: {known}.")
+        paths.append(path.resolve())
+    return paths
+
+
+def is_executed(cell):
+    return cell.cell_type == "code" and bool(cell.source.strip())
+
+
+def title_of(notebook, default):
+    """The first heading of a notebook."""
+    for cell in notebook.cells:
+        heading = cell.cell_type == "markdown" and re.search(r"^#+ +(.+)", cell.source, flags=re.MULTILINE)
+        if heading:
+            return heading[1].strip()
+    return default
+
+
+def labels_of(notebook):
+    """Name each executed cell for the progress line: the heading it stands under first, else how it begins.
+
+    Returns
+    -------
+    labels : dict from int to str
+        From the cell's index in the notebook.
+    """
+    labels = {}
+    heading = None
+    for index, cell in enumerate(notebook.cells):
+        if cell.cell_type == "markdown":
+            headings = re.findall(r"^#+ +(.+)", cell.source, flags=re.MULTILINE)
+            heading = headings[-1] if headings else heading
+        elif is_executed(cell):
+            labels[index] = (heading or cell.source.strip().splitlines()[0].lstrip("# "))[:60]
+            heading = None
+    return labels
+
+
+def claims_of(cell):
+    """The lines of a cell's text output that state a claim."""
+    for output in cell.get("outputs", []):
+        text = output.get("text") if output.output_type == "stream" else output.get("data", {}).get("text/plain")
+        yield from (line for line in (text or "").splitlines() if line.startswith((HOLDS, FAILED)))
+
+
+def execute(path, timeout=None):
+    """Run a notebook in a kernel of its own, in its own folder.
+
+    Parameters
+    ----------
+    path : Path
+    timeout : int or None
+        Seconds a cell may take.
+
+    Returns
+    -------
+    notebook : NotebookNode
+        Executed as far as it went.
+    lesson : Lesson
+    """
+    notebook = nbformat.read(path, as_version=4)
+    labels = labels_of(notebook)
+    numbers = {index: number for number, index in enumerate(labels, 1)}
+    lesson = Lesson(path.stem, title_of(notebook, path.stem), cells=len(labels))
+    progress = Progress(lesson.name, lesson.cells)
+    started = {}
+
+    def begin(cell, cell_index):
+        started[cell_index] = time.perf_counter()
+        progress.begin(numbers[cell_index], labels[cell_index])
+
+    def end(cell, cell_index, execute_reply):
+        claims = list(claims_of(cell))
+        failures = [claim for claim in claims if claim.startswith(FAILED)]
+        lesson.failing += len(failures)
+        lesson.holding += len(claims) - len(failures)
+        seconds = time.perf_counter() - started[cell_index]
+        progress.end(numbers[cell_index], seconds, labels[cell_index], failures)
+
+    for cell in filter(is_executed, notebook.cells):
+        cell.outputs = []
+        cell.execution_count = None
+    client = NotebookClient(
+        notebook, km=AsyncKernelManager(kernel_spec_manager=ThisPython()), timeout=timeout, shutdown_kernel="immediate",
+        extra_arguments=["--log-level=ERROR"], resources={"metadata": {"path": str(path.parent)}},
+        on_cell_execute=begin, on_cell_executed=end)
+    begun = time.perf_counter()
+    try:
+        complete(client.async_execute(cleanup_kc=True))
+    except CellExecutionError as error:
+        lesson.mishap = f"cell {numbers[max(started)]} raised {error.ename}: {error.evalue}".splitlines()[0]
+    except (CellTimeoutError, DeadKernelError) as error:
+        what = f"ran longer than {timeout} s" if isinstance(error, CellTimeoutError) else "killed the kernel"
+        lesson.mishap = f"cell {numbers[max(started)]} {what}"
+        end(notebook.cells[max(started)], max(started), None)
+    lesson.seconds = time.perf_counter() - begun
+    if lesson.mishap:
+        print(f"    {lesson.mishap}", flush=True)
+    return notebook, lesson
+
+
+def complete(coroutine):
+    """Run a coroutine to its end; Ctrl-C cancels it, lets it clean up and comes out as ``KeyboardInterrupt``.
+
+    It runs in a thread of its own, because nbclient in the main thread would take Ctrl-C for itself.
+    """
+    # Not the default loop of Windows: ZeroMQ's sockets need one that selects.
+    loop = asyncio.SelectorEventLoop()
+    task = loop.create_task(coroutine)
+    done = threading.Event()
+
+    async def supervise():
+        await asyncio.wait([task])
+        # When it is cancelled, nbclient leaves a task behind.
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for other in rest:
+            other.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+
+    def work():
+        loop.run_until_complete(supervise())
+        loop.close()
+        done.set()
+
+    # Not Thread.join: interrupted, it takes a running thread for finished (Python 3.11 and older).
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        # Windows delivers Ctrl-C between waits only.
+        while not done.wait(0.2):
+            pass
+    except KeyboardInterrupt:
+        loop.call_soon_threadsafe(task.cancel)
+        done.wait()
+        # What the cancelled lesson ended with is of no interest, and asked for, so that asyncio does not report it.
+        task.cancelled() or task.exception()
+        raise
+    return task.result()
+
+
+def publish(notebook, lesson, folder, output):
+    """Write a lesson's executed copy and its page.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+    lesson : Lesson
+    folder : Path
+        Where the lesson stands: pictures its text refers to are found from there.
+    output : Path
+    """
+    nbformat.write(notebook, output / f"{lesson.name}.ipynb")
+    exporter = HTMLExporter(
+        extra_loaders=[DictLoader({"page.html.j2": PAGE})], template_file="page.html.j2", embed_images=True)
+    page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": lesson.title, "path": str(folder)}})
+    (output / f"{lesson.name}.html").write_text(page, encoding="utf-8")
+
+
+def copy_mathjax(output):
+    """Lay MathJax beside the pages, so that their formulas show without a network."""
+    for part in MATHJAX_PARTS:
+        source, target = MATHJAX / part, output / "mathjax" / part
+        if source.is_dir():
+            shutil.copytree(source, target, dirs_exist_ok=True)
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+
+
+def duration(seconds):
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+
+
+def write_index(lessons, output):
+    """The page that leads to the lessons' pages."""
+    entries = [INDEX_LESSON.format(
+        state=lesson.state, name=lesson.name, title=html.escape(lesson.title), verdict=html.escape(lesson.verdict),
+        cells=f"{lesson.cells} cells", seconds=duration(lesson.seconds)) for lesson in lessons]
+    page = INDEX.format(date=time.strftime("%Y-%m-%d %H:%M"), lessons="\n".join(entries),
+                        seconds=duration(sum(lesson.seconds for lesson in lessons)))
+    (output / "index.html").write_text(page, encoding="utf-8")
+
+
+def table(lessons):
+    """Lesson, cells, seconds and verdict of each lesson, as text."""
+    width = max(len("lesson"), *(len(lesson.name) for lesson in lessons))
+    rows = [f"{'lesson':<{width}}  cells  seconds  verdict"]
+    for lesson in lessons:
+        rows.append(f"{lesson.name:<{width}}  {lesson.cells:>5}  {lesson.seconds:>7.1f}  {lesson.verdict}")
+    return "\n".join(rows)
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("lessons", nargs="*", metavar="LESSON",
+                        help="name of a lesson (Dropout) or path of a notebook; default: all, in course order")
+    parser.add_argument("-o", "--output", type=Path, default=ROOT / "build", metavar="FOLDER",
+                        help="where to write (default: build/ in the project)")
+    parser.add_argument("--timeout", type=int, metavar="SECONDS", help="how long a cell may take (default: no limit)")
+    options = parser.parse_args(arguments)
+    # A Windows console whose code page lacks the signs gets question marks.
+    sys.stdout.reconfigure(errors="replace")
+    try:
+        paths = find_lessons(options.lessons)
+    except FileNotFoundError as error:
+        parser.error(str(error))
+    if not paths:
+        print("There are no lessons in notebooks/ yet.")
+        return 0
+
+    lessons = []
+    options.output.mkdir(parents=True, exist_ok=True)
+    copy_mathjax(options.output)
+    try:
+        for path in paths:
+            notebook, lesson = execute(path, options.timeout)
+            publish(notebook, lesson, path.parent, options.output)
+            lessons.append(lesson)
+            write_index(lessons, options.output)
+    except KeyboardInterrupt:
+        print(f"\nInterrupted in {path.stem}; finished lessons are in {options.output}.")
+        return 130
+    print(f"\n{table(lessons)}\n\nPages: {options.output / 'index.html'}")
+    return 1 if any(lesson.mishap for lesson in lessons) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
