@@ -140,7 +140,7 @@ def main():
 
     all_in_band = True
     lines = []
-    with tqdm(total=sum(map(steps_of, CONTESTANTS)), unit="batch") as progress:
+    with tqdm(total=sum(map(steps_of, CONTESTANTS)), unit="batch", mininterval=1) as progress:
         for contestant in CONTESTANTS:
             progress.set_description(contestant.name)
             start = time.perf_counter()

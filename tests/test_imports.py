@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 import cs231n
+import cs231n.classifiers.fc_net
+import cs231n.solver
 
 MODULES = sorted(module.name for module in pkgutil.walk_packages(cs231n.__path__, "cs231n."))
 LAYERS = [name for name in MODULES if name.startswith("cs231n.layers.")]
@@ -81,15 +83,32 @@ def test_a_forward_pass_stands_beside_its_backward_pass():
                 assert name.replace("_forward", "_backward") in offers
 
 
+def documented_parameters(docstring):
+    """The names that stand in the section Parameters, which ends at an empty line."""
+    _, _, section = docstring.partition("Parameters\n----------\n")
+    entries = re.findall(r"^(\S.*?)(?: : .*)?$", section.split("\n\n")[0], re.MULTILINE)
+    return re.findall(r"\w+", " ".join(entries))
+
+
 @pytest.mark.parametrize(("module", "name"), list(exported()))
 def test_what_is_offered_is_documented_with_its_parameters(module, name):
     offer = getattr(importlib.import_module(module), name)
-    assert not callable(offer) or inspect.getdoc(offer)
-    if module == "cs231n.layers.arguments" or not inspect.isfunction(offer):
-        return
-    parameters = inspect.signature(offer).parameters
-    if parameters:
-        assert "Parameters\n----------" in inspect.getdoc(offer)
-        documented = inspect.getdoc(offer).split("----------")[1].split("\n\n")[0]
-        for parameter in parameters:
-            assert re.search(rf"(^|[ ,*]){parameter}\b.* : |(^|[, ]){parameter}(,|$)", documented, re.MULTILINE), parameter
+    if inspect.isroutine(offer) or inspect.isclass(offer):
+        assert inspect.getdoc(offer)
+    if inspect.isfunction(offer) and module != "cs231n.layers.arguments":
+        assert documented_parameters(inspect.getdoc(offer)) == list(inspect.signature(offer).parameters)
+
+
+@pytest.mark.parametrize("offer", [
+    cs231n.classifiers.fc_net.FullyConnectedNet,
+    cs231n.classifiers.fc_net.FullyConnectedNet.loss,
+    cs231n.solver.Solver.check_accuracy,
+])
+def test_a_class_documents_the_parameters_of_its_methods(offer):
+    parameters = [name for name in inspect.signature(offer).parameters if name != "self"]
+    assert documented_parameters(inspect.getdoc(offer)) == parameters
+
+
+def test_the_solver_documents_every_keyword_it_takes():
+    taken = re.findall(r'kwargs\.pop\("(\w+)"', inspect.getsource(cs231n.solver.Solver))
+    assert documented_parameters(inspect.getdoc(cs231n.solver.Solver)) == ["model", "data", *taken]
