@@ -23,8 +23,6 @@ THREAD_LIMITS = (
     "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
 )  # fmt: skip
-# After its last task a thread of OpenBLAS keeps spinning for 2^26 cycles, one of OpenMP for some milliseconds.
-REST = 0.05  # seconds
 TURN = 0.15  # seconds
 
 
@@ -138,9 +136,23 @@ def _turn(subject, steps):
         start = time.perf_counter()
         subject.contender.step(*arguments)
         seconds.append(time.perf_counter() - start)
-    time.sleep(REST)
-    subject.cpu_at_rest = time.process_time()
+    subject.cpu_at_rest = _come_to_rest()
     return seconds[1:], idle  # the first step fetches back what the others pushed out of the caches
+
+
+def _come_to_rest():
+    """Wait until no thread of this process runs any more, and give the CPU seconds the process has used.
+
+    After its last task a thread of OpenBLAS keeps spinning for 2^26 cycles, one of OpenMP for some milliseconds, and
+    would slow down whose turn comes next.
+    """
+    used = time.process_time()
+    for _ in range(20):
+        time.sleep(0.03)
+        before, used = used, time.process_time()
+        if used - before < 0.001:
+            break
+    return used
 
 
 def blas_kernels():

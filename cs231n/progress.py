@@ -16,6 +16,7 @@ class _DelayedBar(tqdm):
 
     def display(self, *args, **kwargs):
         if self._time() >= self.start_t + self.delay:
+            self.last_print_t = self._time()  # close() clears the bar only if it knows of it
             return super().display(*args, **kwargs)
 
 

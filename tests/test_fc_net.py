@@ -257,6 +257,13 @@ def test_inputs_of_the_wrong_size_are_refused():
         FullyConnectedNet([4], input_dim=5).loss(np.ones((2, 6)))
 
 
+def test_an_empty_batch_has_scores_but_no_loss():
+    net = FullyConnectedNet([4], input_dim=5, num_classes=3)
+    assert net.loss(np.ones((0, 5))).shape == (0, 3)
+    with pytest.raises(ValueError, match=r"N and C at least 1, got \(0, 3\)"):
+        net.loss(np.ones((0, 5)), np.zeros(0, int))
+
+
 def test_labels_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="^y must hold labels from 0 to 2"):
         FullyConnectedNet([4], input_dim=5, num_classes=3).loss(np.ones((2, 5)), np.array([0, 3]))

@@ -71,3 +71,18 @@ def test_a_watched_bar_that_is_soon_done_leaves_no_trace(bar_in, capsys):
     out, err = capsys.readouterr()
     assert out == "a line\n"
     assert left_on_screen(err) == ""
+
+
+@pytest.mark.parametrize("updated", [False, True], ids=["by a line", "by a step"])
+def test_a_watched_bar_that_took_long_is_shown_and_leaves_no_trace(bar_in, capsys, updated):
+    with bar_in("JPY_SESSION_NAME") as bar:
+        started = bar.start_t
+        bar.update()
+        bar._time = lambda: started + 6
+        if updated:
+            bar.update()
+        bar.write("a line")
+        err = capsys.readouterr().err
+        assert "training" in left_on_screen(err)
+    err += capsys.readouterr().err
+    assert left_on_screen(err) == ""

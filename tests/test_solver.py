@@ -1,5 +1,6 @@
 """The training loop: what it draws, prints, keeps, saves and refuses."""
 
+import os
 import re
 import warnings
 
@@ -177,6 +178,8 @@ def test_writing_to_the_trained_model_does_not_write_to_the_best_parameters():
     model = Threshold(5.0, gradients=[3])
     solver = threshold_solver(model, 1)
     solver.train()
+    model.params["w"][...] = 9
+    assert_array_equal(solver.best_params["w"], [2])
     model.params["w"] = np.array([9.0])
     assert_array_equal(solver.best_params["w"], [2])
 
@@ -240,6 +243,20 @@ def test_a_rule_may_be_a_callable_without_out(rule):
     model = Threshold(5.0, gradients=[1, 1])
     threshold_solver(model, 2, update_rule=rule).train()
     assert_array_equal(model.params["w"], [3])
+
+
+def test_a_rule_with_out_is_asked_to_update_the_weights_in_place():
+    outs = []
+
+    def rule(w, dw, config=None, *, out=None):
+        outs.append((w, out))
+        return optim.sgd(w, dw, config, out=out)
+
+    model = Threshold(5.0, gradients=[1, 1])
+    threshold_solver(model, 2, update_rule=rule).train()
+    assert_array_equal(model.params["w"], [3])
+    assert all(out is w for w, out in outs)
+    assert outs[0][0] is outs[1][0]
 
 
 def test_a_rule_without_a_learning_rate_is_left_alone_by_the_decay():
@@ -511,6 +528,20 @@ def test_a_checkpoint_that_cannot_be_completed_leaves_the_old_one_and_no_part(tm
         threshold_solver(Threshold(5.0, gradients=[2]), 1, checkpoint_name=tmp_path / "run").train()
     assert [path.name for path in tmp_path.iterdir()] == ["run_epoch_1.npz"]
     assert (tmp_path / "run_epoch_1.npz").read_bytes() == before
+
+
+def test_a_checkpoint_takes_its_name_when_it_is_complete(tmp_path, monkeypatch):
+    replace, steps = os.replace, []
+
+    def watched_replace(source, target):
+        with np.load(source, allow_pickle=False) as saved:
+            steps.append((saved["params/w"].tolist(), target.exists()))
+        replace(source, target)
+
+    monkeypatch.setattr(cs231n.solver.os, "replace", watched_replace)
+    threshold_solver(Threshold(5.0, gradients=[1, 1]), 2, checkpoint_name=tmp_path / "run").train()
+    assert steps == [([4.0], False), ([3.0], False)]
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 # Errors
