@@ -227,9 +227,8 @@ def adam(w, g, m, v, *, learning_rate, beta1, beta2, epsilon, t):
     m += (1 - beta1) * g
     v *= beta2
     v += (1 - beta2) * g**2
-    m_hat = m / (1 - beta1**t)
-    v_hat = v / (1 - beta2**t)
-    w -= learning_rate * m_hat / (np.sqrt(v_hat) + epsilon)
+    v_hat = v * (1 / (1 - beta2**t))  # scalars first: a division of arrays costs several products
+    w -= learning_rate / (1 - beta1**t) * m / (np.sqrt(v_hat) + epsilon)
 
 
 @_update_rule("m", "v", learning_rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=1e-2, t=0)

@@ -160,7 +160,7 @@ def test_the_penalty_leaves_out_the_biases():
 
 
 def test_the_penalty_reaches_every_weight_of_a_large_layer():
-    input_dim = blocks.PARALLEL_BYTES // (4 * 100) + 77
+    input_dim = 10 * blocks.BLOCK_BYTES // (4 * 100) + 77
     net = FullyConnectedNet([100], input_dim=input_dim, num_classes=2)
     X, y = np.random.default_rng(0).standard_normal((2, input_dim)), np.array([0, 1])
     loss, grads = net.loss(X, y)

@@ -462,7 +462,7 @@ class Exploding:
         return np.inf, {"w": np.full(self.params["w"].shape, 1e30, np.float32)}
 
 
-@pytest.mark.parametrize("size", [10, blocks.PARALLEL_BYTES // 4 + 1], ids=["small", "large enough for threads"])
+@pytest.mark.parametrize("size", [10, blocks.BLOCK_BYTES // 4 + 1], ids=["one block", "two blocks"])
 def test_an_overflowing_run_gives_no_other_warning(size):
     solver = Solver(Exploding(size), thresholds(), update_rule="rmsprop", num_epochs=2, verbose=False)
     with warnings.catch_warnings(record=True) as caught:
