@@ -156,7 +156,7 @@ def _come_to_rest():
 
 
 def blas_kernels():
-    """What computes NumPy's matrix products in this process, such as ``OpenBLAS 0.3.31 (Haswell kernels, 2 threads)``."""
+    """What computes NumPy's matrix products here, such as ``OpenBLAS 0.3.31 (Haswell kernels, 2 threads)``."""
     found = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
     names = {"openblas": "OpenBLAS", "mkl": "MKL", "blis": "BLIS", "flexiblas": "FlexiBLAS"}
     return "; ".join(

@@ -30,7 +30,9 @@ def published(tmp_path_factory):
     """The tool's exit status, output and folder after one sound lesson and one with a failed claim that then raises."""
     folder = tmp_path_factory.mktemp("lessons")
     sound = write_notebook(
-        folder / "Dropout.ipynb", "# Dropout\n\nKeep with $p$.", "import os, sys\nsys.executable, os.getcwd()",
+        folder / "Dropout.ipynb",
+        "# Dropout\n\nKeep with $p$.\n\n<details><summary>Answer</summary>\n\nFolded *away*.\n</details>",
+        "import os, sys\nsys.executable, os.getcwd()",
         "## A claim", "print('✓ 1 + 1 is 2: 2.0 > 1.5')", "")
     raising = write_notebook(
         folder / "Zebra.ipynb", "# <Zebras>", "print('✗ stripes: 0.0 > 1.0')", "print('a')\n1 / 0", "2")
@@ -45,6 +47,12 @@ def published(tmp_path_factory):
         env={**os.environ, "PYTHONIOENCODING": "utf-8", "JUPYTER_PATH": str(folder / "jupyter")})
     assert [path.read_bytes() for path in (sound, raising)] == before
     return done, output
+
+
+def test_an_answer_stays_folded_away(published):
+    _, output = published
+    page = (output / "Dropout.html").read_text(encoding="utf-8")
+    assert re.search(r"<details>(?:(?!</details>).)*Folded <em>away</em>", page, re.DOTALL)
 
 
 def test_a_raising_cell_fails_the_run_but_not_the_next_lesson(published):

@@ -58,6 +58,9 @@ main { max-width: 62rem; margin: 0 auto; padding: 1rem; }
 nav.lessons { font-family: var(--jp-content-font-family); padding: 0 0 1rem 5rem; }
 nav.lessons a { color: var(--jp-content-link-color); }
 details { margin: 1em 0; }
+.jp-RenderedMarkdown .highlight pre { font-family: var(--jp-code-font-family); font-size: var(--jp-code-font-size);
+  line-height: var(--jp-code-line-height); margin: 0.5em; padding-left: 0.75em;
+  border-left: 3px solid #0072b2; }
 </style>
 {%- endblock -%}
 {%- block body_header -%}
@@ -363,8 +366,8 @@ def publish(notebook, lesson, folder, output):
     output : Path
     """
     nbformat.write(notebook, output / f"{lesson.name}.ipynb")
-    exporter = HTMLExporter(
-        extra_loaders=[DictLoader({"page.html.j2": PAGE})], template_file="page.html.j2", embed_images=True)
+    # Not embed_images: it parses a block of HTML at a time, and so closes <details> before what they fold away.
+    exporter = HTMLExporter(extra_loaders=[DictLoader({"page.html.j2": PAGE})], template_file="page.html.j2")
     page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": lesson.title, "path": str(folder)}})
     (output / f"{lesson.name}.html").write_text(page, encoding="utf-8")
 
