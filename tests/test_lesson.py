@@ -1,0 +1,86 @@
+"""Claims are judged and printed as the lessons and their regression test expect."""
+
+import numpy as np
+import pytest
+
+from cs231n import lesson
+from cs231n.lesson import autograd, check, show_source
+from cs231n.optim import sgd
+
+
+@pytest.mark.parametrize(
+    ("value", "bounds", "line"),
+    [
+        (3.14e-10, {"below": 1e-7}, "✓ it holds: 3.14e-10 < 1e-07"),
+        (1e-7, {"below": 1e-7}, "✗ it holds: 1.00e-07 < 1e-07"),
+        (0, {"below": 1e-7}, "✓ it holds: 0.000 < 1e-07"),
+        (0.612, {"above": 0.5}, "✓ it holds: 0.612 > 0.5"),
+        (0.5, {"above": 0.5}, "✗ it holds: 0.500 > 0.5"),
+        (2.3026, {"above": 2.29, "below": 2.31}, "✓ it holds: 2.29 < 2.303 < 2.31"),
+        (2.28, {"above": 2.29, "below": 2.31}, "✗ it holds: 2.29 < 2.280 < 2.31"),
+        (-250000, {"below": 0}, "✓ it holds: -2.50e+05 < 0"),
+        (0.6, {"above": 0.55, "measured": True}, "✓ it holds: 0.600 > 0.550 (measured)"),
+        (0.6, {"above": float("nan"), "measured": True}, "✗ it holds: 0.600 > nan (measured)"),
+        (0.6, {"below": float("inf"), "measured": True}, "✗ it holds: 0.600 < inf (measured)"),
+        (True, {}, "✓ it holds"),
+        (np.bool_(False), {}, "✗ it holds"),
+    ],
+)
+def test_a_claim_is_printed_with_its_verdict_and_its_figures(capsys, value, bounds, line):
+    check("it holds", value, **bounds)
+    assert capsys.readouterr().out == line + "\n"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, [0.0, np.nan], [0.0, -np.inf], []])
+@pytest.mark.parametrize("bounds", [{"below": 1}, {"above": -1}, {"above": -1, "below": 1}])
+def test_what_is_not_finite_never_passes(capsys, value, bounds):
+    check("it holds", value, **bounds)
+    assert capsys.readouterr().out.startswith("✗ it holds: ")
+
+
+@pytest.mark.parametrize(
+    ("bounds", "line"),
+    [
+        ({"below": 5}, "✓ all: 4.000 < 5"),
+        ({"above": 2}, "✗ all: 1.000 > 2"),
+        ({"above": 0, "below": 9}, "✓ all: 0 < 1.000 < 9"),
+        ({"above": -9, "below": 5}, "✓ all: -9 < 4.000 < 5"),
+    ],
+)
+def test_of_an_array_the_worst_element_is_judged(capsys, bounds, line):
+    check("all", [1, 4, 2], **bounds)
+    assert capsys.readouterr().out == line + "\n"
+
+
+def test_a_number_without_a_bound_is_no_verdict():
+    with pytest.raises(TypeError, match="^value must be a bool"):
+        check("it holds", 1)
+
+
+def test_a_measured_bound_stands_alone():
+    with pytest.raises(TypeError, match="^measured must go with one bound"):
+        check("it holds", 1, above=0, below=2, measured=True)
+
+
+def test_the_source_is_shown_with_the_summary_of_its_docstring(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    show_source(sgd, lesson._mark)
+    assert shown[0].data == (
+        "```python\n"
+        "@_update_rule(learning_rate=1e-2)\n"
+        "def sgd(w, g, *, learning_rate):\n"
+        '    """Stochastic gradient descent: w ← w − η g."""\n'
+        "    w -= learning_rate * g\n\n"
+        "def _mark(holds):\n"
+        '    return "✓" if holds else "✗"\n'
+        "```"
+    )
+
+
+def test_autograd_differentiates_with_respect_to_every_floating_input():
+    x, k = np.array([[1.0, 2.0]], np.float32), np.array([3])
+    out, (dx,) = autograd(lambda x, k: k * x**2, x, k, dout=np.array([[1.0, 10.0]]))
+    np.testing.assert_array_equal(out, [[3, 12]])
+    np.testing.assert_array_equal(dx, [[6, 120]])
+    assert dx.dtype == np.float64
