@@ -206,7 +206,7 @@ def adam(w, g, m, v, *, learning_rate, beta1, beta2, epsilon, t):
 
     m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², w ← w − η m̂ / (√v̂ + ε)
     with m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ).
-    Kingma and Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1.
+    Kingma and Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1, in the order of their section 2.
 
     Parameters
     ----------
@@ -227,8 +227,13 @@ def adam(w, g, m, v, *, learning_rate, beta1, beta2, epsilon, t):
     m += (1 - beta1) * g
     v *= beta2
     v += (1 - beta2) * g**2
-    v_hat = v * (1 / (1 - beta2**t))  # scalars first: a division of arrays costs several products
-    w -= learning_rate / (1 - beta1**t) * m / (np.sqrt(v_hat) + epsilon)
+    # The corrections are numbers: with c = √(1 − β₂ᵗ), √v̂ = √v / c, and the step is η c / (1 − β₁ᵗ) · m / (√v + c ε).
+    c = math.sqrt(1 - beta2**t)
+    step = np.sqrt(v)
+    step += c * epsilon
+    np.divide(m, step, out=step)
+    step *= learning_rate * c / (1 - beta1**t)
+    w -= step
 
 
 @_update_rule("m", "v", learning_rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=1e-2, t=0)

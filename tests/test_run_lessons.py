@@ -106,6 +106,25 @@ def test_the_index_links_every_lesson_with_its_verdict(published):
     assert "<p>its claim holds</p>" in index
 
 
+def test_stored_outputs_are_renewed_on_the_embedded_data_where_every_claim_holds(tmp_path):
+    sound = write_notebook(tmp_path / "Dropout.ipynb", "# A", "import os\nprint('✓', os.environ['CS231N_DATA'])")
+    wrong = write_notebook(tmp_path / "Zebra.ipynb", "# B", "print('✗ stripes')")
+    stale = nbformat.read(sound, as_version=4)
+    stale.cells[1].metadata["execution"] = {"iopub.execute_input": "2020-01-01T00:00:00Z"}
+    nbformat.write(stale, sound)
+    before = wrong.read_bytes()
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / "run_lessons.py", sound, wrong, "--store", "-o", tmp_path / "build"],
+        capture_output=True, stdin=subprocess.DEVNULL, env={**os.environ, "CS231N_DATA": "cifar10"})
+    assert done.returncode == 1
+    assert wrong.read_bytes() == before
+    cell = nbformat.read(sound, as_version=4).cells[1]
+    assert cell.outputs[0].text == "✓ shapes10\n"
+    assert cell.execution_count == 1
+    assert not cell.metadata
+    assert {path.name for path in tmp_path.iterdir()} == {"Dropout.ipynb", "Zebra.ipynb", "build"}
+
+
 @pytest.mark.parametrize(("holding", "failing", "mishap", "verdict"), [
     (41, 0, None, "all 41 claims hold"),
     (39, 2, None, "2 of 41 claims failed"),
