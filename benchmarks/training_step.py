@@ -10,7 +10,7 @@ weights: the same gradients at less cost than a penalty in the loss.
 
 import tracemalloc
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from .turns import Contender, ratio_of_medians, take_turns
 __all__ = ["add_arguments", "run"]
 
 MAX_RATIO = 1.1
+MAX_RATIO_NORMALIZED = 1.2
 MAX_MEMORY = 1.0  # of the size of the largest parameter
 SEED = 231
 NUM_TRAIN = 2048
@@ -36,18 +37,25 @@ class Task:
     batch_size: int
     dtype: str
     reg: float = 0.0
+    normalization: str | None = None
     input_dim: int = 3072
     num_classes: int = 10
 
     def __str__(self):
-        return f"{len(self.hidden_dims)} × {self.hidden_dims[0]} units, batch {self.batch_size}"
+        kind = {None: "", "batchnorm": " BN"}[self.normalization]
+        return f"{len(self.hidden_dims)} × {self.hidden_dims[0]}{kind}, batch {self.batch_size}"
+
+    @property
+    def max_ratio(self):
+        return MAX_RATIO_NORMALIZED if self.normalization else MAX_RATIO
 
     def model(self):
         """The net with its initial weights, the same in every process."""
         np.random.seed(SEED)
         return FullyConnectedNet(
-            self.hidden_dims, self.input_dim, self.num_classes, reg=self.reg, weight_scale="kaiming", dtype=self.dtype
-        )
+            self.hidden_dims, self.input_dim, self.num_classes, normalization=self.normalization, reg=self.reg,
+            weight_scale="kaiming", dtype=self.dtype,
+        )  # fmt: skip
 
     def data(self):
         """Training images (Gaussian noise) and labels, the same in every process."""
@@ -63,8 +71,13 @@ class Task:
 
 
 TASKS = [
-    Task(hidden_dims, batch_size, dtype)
-    for hidden_dims, batch_size in (((100,) * 5, 100), ((512,) * 3, 256), ((1024,) * 2, 256))
+    Task(hidden_dims, batch_size, dtype, normalization=normalization)
+    for hidden_dims, batch_size, normalization in (
+        ((100,) * 5, 100, None),
+        ((512,) * 3, 256, None),
+        ((1024,) * 2, 256, None),
+        ((512,) * 3, 256, "batchnorm"),
+    )
     for dtype in ("float32", "float64")
 ]
 
@@ -115,20 +128,21 @@ class PyTorchSide:
 
         self.torch = torch
         model = task.model()
+        dtype = getattr(torch, task.dtype)
         layers = []
         for i in range(1, model.num_layers + 1):
             W, b = model.params[f"W{i}"], model.params[f"b{i}"]
-            linear = torch.nn.Linear(*W.shape, dtype=getattr(torch, task.dtype))
+            linear = torch.nn.Linear(*W.shape, dtype=dtype)
             with torch.no_grad():
                 linear.weight.copy_(torch.from_numpy(W.T))
                 linear.bias.copy_(torch.from_numpy(b))
-            layers += [linear, torch.nn.ReLU()]
-        self.net = torch.nn.Sequential(*layers[:-1])
+            normalization = [torch.nn.BatchNorm1d(len(b), dtype=dtype)] if task.normalization else []
+            layers += [linear, *normalization, torch.nn.ReLU()] if i < model.num_layers else [linear]
+        self.net = torch.nn.Sequential(*layers)
         self.reg = task.reg
-        weights = [layer.weight for layer in layers[::2]]
-        biases = [layer.bias for layer in layers[::2]]
-        self.weights = weights
-        self.optimizer = torch.optim.Adam([{"params": weights, "weight_decay": task.reg}, {"params": biases}])
+        self.weights = [layer.weight for layer in layers if isinstance(layer, torch.nn.Linear)]
+        rest = [p for p in self.net.parameters() if all(p is not w for w in self.weights)]
+        self.optimizer = torch.optim.Adam([{"params": self.weights, "weight_decay": task.reg}, {"params": rest}])
         self.X, self.y = map(torch.from_numpy, task.data())
         self.batches = task.batches()
 
@@ -178,22 +192,23 @@ class Row:
     idle_load: float
 
     HEADING = (
-        f"{'net':<27}{'dtype':<9}{'ours ms':>8}{'PyTorch ms':>12}{'ratio':>7}  {'quartiles':<13}"
-        f"{f'≤ {MAX_RATIO}':<7}{'memory':>7}  {f'≤ {MAX_MEMORY:g}':<5}"
+        f"{'net':<24}{'dtype':<9}{'ours ms':>8}{'PyTorch ms':>12}{'ratio':>7}  {'quartiles':<13}{'target':<9}"
+        f"{'memory':>6}  {f'≤ {MAX_MEMORY:g}':<5}"
     )
 
     @property
     def on_target(self):
-        return self.ratio <= MAX_RATIO and self.memory <= MAX_MEMORY
+        return self.ratio <= self.task.max_ratio and self.memory <= MAX_MEMORY
 
     def __str__(self):
         def verdict(good):
             return "✓" if good else "✗"
 
         return (
-            f"{self.task!s:<27}{self.task.dtype:<9}{1e3 * self.ours:8.2f}{1e3 * self.theirs:12.2f}{self.ratio:7.2f}  "
-            f"{f'{self.lower:.2f} – {self.upper:.2f}':<13}{verdict(self.ratio <= MAX_RATIO):<7}"
-            f"{self.memory:7.2f}  {verdict(self.memory <= MAX_MEMORY):<5}"
+            f"{self.task!s:<24}{self.task.dtype:<9}{1e3 * self.ours:8.2f}{1e3 * self.theirs:12.2f}{self.ratio:7.2f}  "
+            f"{f'{self.lower:.2f} – {self.upper:.2f}':<13}"
+            f"{f'≤ {self.task.max_ratio} {verdict(self.ratio <= self.task.max_ratio)}':<9}"
+            f"{self.memory:6.2f}  {verdict(self.memory <= MAX_MEMORY):<5}"
         ).rstrip()
 
 
@@ -233,7 +248,7 @@ def run(args):
     bool
         Whether every figure is on target.
     """
-    tasks = [Task(task.hidden_dims, task.batch_size, task.dtype, reg=args.reg) for task in TASKS]
+    tasks = [replace(task, reg=args.reg) for task in TASKS]
     print("Training step: loss, gradients and Adam's update; ours beside PyTorch eager")
     rows = []
     with progress_bar(len(tasks) * 2 * args.turns, "training step", "turn") as bar:
@@ -246,8 +261,8 @@ def run(args):
             rows.append(measure(task, args.turns, args.turn_seconds, bar.update, say))
             bar.write(str(rows[-1]))
     print(
-        f"\nMedians over {args.turns} turns of each side. Quartiles: of the ratio, turn by turn. Memory: what Adam's "
-        "update of all parameters\nneeds at its peak, over the size of the largest parameter. Waiting for its turn, "
-        f"a side used {max(row.idle_load for row in rows):.1%} of a core at most."
+        f"\nMedians over {args.turns} turns of each side. Quartiles: of the ratio, turn by turn. BN: with batch norm. "
+        "Memory: what\nAdam's update of all parameters needs at its peak, over the size of the largest parameter. "
+        f"Waiting for its turn, a side\nused {max(row.idle_load for row in rows):.1%} of a core at most."
     )
     return all(row.on_target for row in rows)

@@ -1,5 +1,6 @@
 """The training loop."""
 
+import copy
 import inspect
 import math
 import numbers
@@ -27,7 +28,8 @@ class Solver:
     model : object
         ``model.params`` is a dictionary of arrays; ``model.loss(X, y)`` gives ``(loss, grads)`` with a gradient
         under each name of ``params``; ``model.loss(X)`` gives scores (N, C). The arrays in ``params`` when
-        :meth:`train` is called are copied, then updated in place.
+        :meth:`train` is called are copied, then updated in place. Running averages, where the model has any, are in
+        the dictionaries of the list ``model.bn_params``.
     data : dict
         ``X_train`` (N_train, d_1, ..., d_k), ``y_train`` (N_train,), ``X_val`` and ``y_val``.
     update_rule : str or callable
@@ -113,6 +115,7 @@ class Solver:
         self.epoch = 0
         self.best_val_acc = 0
         self.best_params = {}
+        self._best_bn_params = []
         self.loss_history = []
         self.train_acc_history = []
         self.val_acc_history = []
@@ -182,6 +185,8 @@ class Solver:
                     )
         if self.best_params:
             self.model.params = {name: w.copy() for name, w in self.best_params.items()}
+            if self._best_bn_params:
+                self.model.bn_params = copy.deepcopy(self._best_bn_params)
 
     def _iterate(self, num_iterations, iterations_per_epoch, bar):
         for t in range(num_iterations):
@@ -215,6 +220,7 @@ class Solver:
         if val_acc > self.best_val_acc:
             self.best_val_acc = val_acc
             self.best_params = {name: w.copy() for name, w in self.model.params.items()}
+            self._best_bn_params = copy.deepcopy(getattr(self.model, "bn_params", []))
 
     def _finite(self):
         """Whether the last loss is a finite number; the first that is not is reported."""

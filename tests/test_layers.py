@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from arrays import assert_agrees, layouts, seeds, tensors
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -13,34 +14,8 @@ from cs231n.gradient_check import eval_numerical_gradient, eval_numerical_gradie
 from cs231n.layer_utils import affine_relu_backward, affine_relu_forward
 from cs231n.layers import affine_backward, affine_forward, relu_backward, relu_forward, softmax_loss, svm_loss
 
-
-def read_only(array):
-    array = array.copy()
-    array.flags.writeable = False
-    return array
-
-
-LAYOUTS = {
-    "contiguous": np.copy,
-    "Fortran": np.asfortranarray,
-    "strided": lambda array: np.repeat(array, 2, axis=-1)[..., ::2],
-    "reversed": lambda array: array[::-1].copy()[::-1],
-    "read-only": read_only,
-}
-
-seeds = st.integers(0, 2**32 - 1)
-layouts = st.sampled_from(sorted(LAYOUTS)).map(LAYOUTS.get)
 sizes = st.integers(1, 5)
 scales = st.sampled_from([1e-3, 1.0, 30.0, 1e4])
-
-
-def tensors(*arrays):
-    return [torch.tensor(np.array(array), requires_grad=True) for array in arrays]
-
-
-def assert_agrees(ours, theirs):
-    assert_allclose(ours, theirs.detach().numpy(), rtol=1e-10, atol=1e-12)
-    assert ours.shape == tuple(theirs.shape)
 
 
 def scores_and_labels(seed, N, C, scale):

@@ -136,6 +136,24 @@ def test_the_best_parameters_are_kept():
     assert_array_equal(model.params["w"], [2])
 
 
+def test_the_best_parameters_are_kept_with_their_running_averages():
+    X, y = np.random.default_rng(0).standard_normal((2, 40, 3)), np.arange(40) % 2
+    data = {"X_train": X[0], "y_train": y, "X_val": X[1], "y_val": y}
+    np.random.seed(0)
+    model = FullyConnectedNet([5], input_dim=3, num_classes=2, normalization="batchnorm", weight_scale=1.0)
+    solver = Solver(
+        model, data, num_epochs=12, batch_size=4, optim_config={"learning_rate": 0.5}, num_train_samples=None,
+        verbose=False,
+    )  # fmt: skip
+    solver.train()
+    assert solver.best_val_acc > solver.val_acc_history[-1]  # the last parameters are not the best
+    assert solver.check_accuracy(X[1], y) == solver.best_val_acc
+    before = model.bn_params[0]["running_mean"].copy()
+    solver.train()
+    model.loss(X[0], y)
+    assert not np.array_equal(model.bn_params[0]["running_mean"], before)
+
+
 def test_of_equally_good_parameters_the_first_are_kept():
     model = Threshold(5.0, gradients=[1, -0.25])
     threshold_solver(model, 2).train()

@@ -6,27 +6,34 @@ import numpy as np
 
 from .. import initializers
 from ..blocks import in_blocks
-from ..layer_utils import affine_relu_backward, affine_relu_forward
-from ..layers import affine_backward, affine_forward, softmax_loss
-from ..layers.arguments import float_array
+from ..layers import (
+    affine_backward,
+    affine_forward,
+    batchnorm_backward_alt,
+    batchnorm_forward,
+    dropout_backward,
+    dropout_forward,
+    layernorm_backward,
+    layernorm_forward,
+    relu_backward,
+    relu_forward,
+    softmax_loss,
+)
+from ..layers.arguments import float_array, require_number, require_positive_integer
 
 __all__ = ["FullyConnectedNet"]
 
-
-def _require_positive_integer(name, value):
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
-
-
-def _require_not_negative(name, value):
-    if not isinstance(value, numbers.Real) or not 0 <= value < np.inf:
-        raise ValueError(f"{name} must be a number of at least 0, got {value!r}")
+NORMALIZATIONS = {
+    "batchnorm": (batchnorm_forward, batchnorm_backward_alt),
+    "layernorm": (layernorm_forward, layernorm_backward),
+}
 
 
 class FullyConnectedNet:
-    """Classifier of L layers: {affine - ReLU} × (L − 1) - affine - softmax.
+    """Classifier of L layers: {affine - [normalization] - ReLU - [dropout]} × (L − 1) - affine - softmax.
 
-    ``params`` holds ``W1``, ``b1``, …, ``WL``, ``bL``; Wi has shape (fan_in, fan_out).
+    ``params`` holds ``W1``, ``b1``, …, ``WL``, ``bL``; Wi has shape (fan_in, fan_out). With normalization, each of the
+    first L − 1 layers has ``gammai`` and ``betai`` too, of shape (fan_out,).
 
     Parameters
     ----------
@@ -36,9 +43,8 @@ class FullyConnectedNet:
         Values of an input, all dimensions multiplied.
     num_classes : int
     dropout_keep_ratio : float
-        1: no dropout. Smaller ratios need a dropout layer, which the package does not have yet.
-    normalization : None
-        "batchnorm" and "layernorm" need normalization layers, which the package does not have yet.
+        Probability that a hidden unit is kept in training, above 0; 1 for no dropout.
+    normalization : {None, "batchnorm", "layernorm"}
     reg : float
         Strength of the L2 penalty on the weights: 0.5 · reg · Σ W².
     weight_scale : float or {"xavier", "kaiming"}
@@ -47,14 +53,19 @@ class FullyConnectedNet:
     dtype : floating-point type
         Of the parameters and of all computation; inputs are cast to it.
     seed : int or None
-        Of the dropout masks.
+        Set before every dropout mask is drawn, so that a layer drops the same units in every step; for gradient
+        checks.
+
+    Attributes
+    ----------
+    params : dict of arrays
+    bn_params : list of dict
+        Of each normalization layer, with the running averages of batch norm.
 
     Raises
     ------
     ValueError
         If an argument is out of its range.
-    NotImplementedError
-        If normalization or dropout is asked for.
     """
 
     def __init__(
@@ -73,28 +84,32 @@ class FullyConnectedNet:
             raise ValueError(f"hidden_dims must be a sequence of integers, got {hidden_dims!r}")
         dims = [input_dim, *hidden_dims, num_classes]
         for name, dim in zip(["input_dim", *["hidden_dims"] * len(hidden_dims), "num_classes"], dims, strict=True):
-            _require_positive_integer(name, dim)
-        _require_not_negative("reg", reg)
-        if normalization not in (None, "batchnorm", "layernorm"):
+            require_positive_integer(name, dim)
+        require_number("reg", reg, least=0)
+        if normalization not in (None, *NORMALIZATIONS):
             raise ValueError(f'normalization must be None, "batchnorm" or "layernorm", got {normalization!r}')
-        if not isinstance(dropout_keep_ratio, numbers.Real) or not 0 < dropout_keep_ratio <= 1:
-            raise ValueError(f"dropout_keep_ratio must be above 0 and at most 1, got {dropout_keep_ratio!r}")
+        require_number("dropout_keep_ratio", dropout_keep_ratio, above=0, most=1)
         if np.dtype(dtype).kind != "f":
             raise ValueError(f"dtype must be a floating-point type, got {dtype!r}")
-        if normalization is not None:
-            raise NotImplementedError(f"normalization={normalization!r}: cs231n.layers has no such layer yet")
-        if dropout_keep_ratio != 1:
-            raise NotImplementedError(f"dropout_keep_ratio={dropout_keep_ratio!r}: cs231n.layers has no dropout yet")
+        if seed is not None and not isinstance(seed, numbers.Integral):
+            raise ValueError(f"seed must be an integer or None, got {seed!r}")
 
         self.normalization = normalization
         self.use_dropout = dropout_keep_ratio != 1
         self.reg = reg
         self.num_layers = len(dims) - 1
         self.dtype = dtype
+        self.dropout_param = {"mode": "train", "p": dropout_keep_ratio}
+        if seed is not None:
+            self.dropout_param["seed"] = seed
+        self.bn_params = [{"mode": "train"} for _ in hidden_dims] if normalization else []
         self.params = {}
         for i, shape in enumerate(zip(dims[:-1], dims[1:], strict=True), start=1):
             self.params[f"W{i}"] = _initial_weights(shape, weight_scale).astype(dtype, copy=False)
             self.params[f"b{i}"] = np.zeros(shape[1], dtype)
+            if normalization and i < self.num_layers:
+                self.params[f"gamma{i}"] = np.ones(shape[1], dtype)
+                self.params[f"beta{i}"] = np.zeros(shape[1], dtype)
 
     def loss(self, X, y=None):
         """Scores of a batch, or its loss and the gradients.
@@ -116,11 +131,14 @@ class FullyConnectedNet:
             With labels: the gradient of the loss for each of ``params``, under the same names.
         """
         out = float_array("X", X).astype(self.dtype, copy=False)
-        params, L = self.params, self.num_layers
+        for layer_param in (self.dropout_param, *self.bn_params):
+            layer_param["mode"] = "test" if y is None else "train"
+
+        L = self.num_layers
         caches = {}
         for i in range(1, L):
-            out, caches[i] = affine_relu_forward(out, params[f"W{i}"], params[f"b{i}"])
-        scores, caches[L] = affine_forward(out, params[f"W{L}"], params[f"b{L}"])
+            out, caches[i] = self._hidden_forward(i, out)
+        scores, caches[L] = affine_forward(out, self.params[f"W{L}"], self.params[f"b{L}"])
         if y is None:
             return scores
 
@@ -128,8 +146,34 @@ class FullyConnectedNet:
         grads = {}
         dout, grads[f"W{L}"], grads[f"b{L}"] = affine_backward(dout, caches.pop(L), need_dx=L > 1)
         for i in range(L - 1, 0, -1):
-            dout, grads[f"W{i}"], grads[f"b{i}"] = affine_relu_backward(dout, caches.pop(i), need_dx=i > 1)
+            dout = self._hidden_backward(i, dout, caches.pop(i), grads)
         return float(loss) + self._regularize(grads), grads
+
+    def _hidden_forward(self, i, x):
+        """Layer i: affine - [normalization] - ReLU - [dropout]."""
+        params = self.params
+        x, affine_cache = affine_forward(x, params[f"W{i}"], params[f"b{i}"])
+        norm_cache = dropout_cache = None
+        if self.normalization:
+            forward, _ = NORMALIZATIONS[self.normalization]
+            x, norm_cache = forward(x, params[f"gamma{i}"], params[f"beta{i}"], self.bn_params[i - 1])
+        x, relu_cache = relu_forward(x)
+        if self.use_dropout:
+            x, dropout_cache = dropout_forward(x, self.dropout_param)
+        return x, (affine_cache, norm_cache, relu_cache, dropout_cache)
+
+    def _hidden_backward(self, i, dout, cache, grads):
+        """Layer i backward: enters the gradients of its parameters into ``grads`` and gives that of its input."""
+        affine_cache, norm_cache, relu_cache, dropout_cache = cache
+        if self.use_dropout:
+            dout = dropout_backward(dout, dropout_cache)
+        dout = relu_backward(dout, relu_cache)
+        if self.normalization:
+            _, backward = NORMALIZATIONS[self.normalization]
+            dout, grads[f"gamma{i}"], grads[f"beta{i}"] = backward(dout, norm_cache)
+        # The gradient of the images is of no use.
+        dout, grads[f"W{i}"], grads[f"b{i}"] = affine_backward(dout, affine_cache, need_dx=i > 1)
+        return dout
 
     def _regularize(self, grads):
         """Add the penalty's gradient to those of the weights, and give the penalty."""
@@ -152,5 +196,5 @@ def _initial_weights(shape, weight_scale):
         if weight_scale not in ("xavier", "kaiming"):
             raise ValueError(f'weight_scale must be a number, "xavier" or "kaiming", got {weight_scale!r}')
         return getattr(initializers, weight_scale)(shape)
-    _require_not_negative("weight_scale", weight_scale)
+    require_number("weight_scale", weight_scale, least=0)
     return initializers.normal(shape, weight_scale)

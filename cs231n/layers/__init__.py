@@ -7,13 +7,36 @@ and gives ``(loss, dscores)`` at once.
 
 from .activations import relu_backward, relu_forward
 from .affine import affine_backward, affine_forward
+from .dropout import dropout_backward, dropout_forward
 from .losses import softmax_loss, svm_loss
+from .normalization import (
+    batchnorm_backward,
+    batchnorm_backward_alt,
+    batchnorm_forward,
+    layernorm_backward,
+    layernorm_forward,
+    spatial_batchnorm_backward,
+    spatial_batchnorm_forward,
+    spatial_groupnorm_backward,
+    spatial_groupnorm_forward,
+)
 
 __all__ = [
     "affine_forward",
     "affine_backward",
     "relu_forward",
     "relu_backward",
+    "batchnorm_forward",
+    "batchnorm_backward",
+    "batchnorm_backward_alt",
+    "layernorm_forward",
+    "layernorm_backward",
+    "spatial_batchnorm_forward",
+    "spatial_batchnorm_backward",
+    "spatial_groupnorm_forward",
+    "spatial_groupnorm_backward",
+    "dropout_forward",
+    "dropout_backward",
     "softmax_loss",
     "svm_loss",
 ]

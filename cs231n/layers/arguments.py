@@ -1,8 +1,18 @@
-"""What a layer asks of its arguments, in one place: floating-point arrays whose shapes agree."""
+"""What a layer asks of its arguments, in one place: arrays whose shapes agree, numbers in their range, a mode."""
+
+import math
+import numbers
 
 import numpy as np
 
-__all__ = ["float_array", "require_shape", "class_labels"]
+__all__ = [
+    "class_labels",
+    "float_array",
+    "layer_mode",
+    "require_number",
+    "require_positive_integer",
+    "require_shape",
+]
 
 
 def float_array(name, value):
@@ -25,6 +35,37 @@ def require_shape(name, array, shape, because):
     """Raise ``ValueError`` unless ``array`` has ``shape``; ``because`` says where that shape comes from."""
     if array.shape != tuple(shape):
         raise ValueError(f"{name} must have shape {tuple(shape)} ({because}), got {array.shape}")
+
+
+def require_positive_integer(name, value):
+    """Raise ``ValueError`` unless ``value`` is an integer of at least 1."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+
+
+def require_number(name, value, *, above=-math.inf, least=-math.inf, most=math.inf):
+    """Raise ``ValueError`` unless ``value`` is a finite number greater than ``above``, from ``least`` to ``most``."""
+    if not isinstance(value, numbers.Real) or not (max(above, least) <= value <= most and above < value < math.inf):
+        bounds = (("above", above), ("of at least", least), ("at most", most))
+        wanted = " and ".join(f"{words} {bound}" for words, bound in bounds if math.isfinite(bound))
+        raise ValueError(f"{name} must be a number {wanted}, got {value!r}")
+
+
+def layer_mode(name, param):
+    """``param["mode"]`` of the dictionary called ``name``.
+
+    Raises
+    ------
+    TypeError
+        If it is no dictionary.
+    ValueError
+        If the mode is neither "train" nor "test".
+    """
+    if not isinstance(param, dict):
+        raise TypeError(f"{name} must be a dictionary, got {type(param).__name__}")
+    if param.get("mode") not in ("train", "test"):
+        raise ValueError(f"""{name}['mode'] must be "train" or "test", got {param.get('mode')!r}""")
+    return param["mode"]
 
 
 def class_labels(y, scores):

@@ -1,0 +1,395 @@
+"""Batch, layer and group norm, held against PyTorch, numerical gradients and arrays worked by hand."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from arrays import assert_agrees, layouts, seeds, tensors
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from cs231n.gradient_check import eval_numerical_gradient_array
+from cs231n.layers import (
+    batchnorm_backward,
+    batchnorm_backward_alt,
+    batchnorm_forward,
+    layernorm_backward,
+    layernorm_forward,
+    spatial_batchnorm_backward,
+    spatial_batchnorm_forward,
+    spatial_groupnorm_backward,
+    spatial_groupnorm_forward,
+)
+
+sizes = st.integers(1, 5)
+epsilons = st.sampled_from([1e-5, 1e-3, 0.1])
+
+
+def train(**entries):
+    return {"mode": "train", **entries}
+
+
+# name: forward pass in training, backward pass, shape of x, shape of gamma and beta
+LAYERS = {
+    "batchnorm": (
+        lambda x, gamma, beta: batchnorm_forward(x, gamma, beta, train()), batchnorm_backward, (4, 5), (5,)),
+    "batchnorm_alt": (
+        lambda x, gamma, beta: batchnorm_forward(x, gamma, beta, train()), batchnorm_backward_alt, (4, 5), (5,)),
+    "layernorm": (lambda x, gamma, beta: layernorm_forward(x, gamma, beta, {}), layernorm_backward, (4, 5), (5,)),
+    "spatial_batchnorm": (
+        lambda x, gamma, beta: spatial_batchnorm_forward(x, gamma, beta, train()), spatial_batchnorm_backward,
+        (2, 3, 4, 5), (3,)),
+    "spatial_groupnorm": (
+        lambda x, gamma, beta: spatial_groupnorm_forward(x, gamma, beta, 2, {}), spatial_groupnorm_backward,
+        (2, 6, 4, 5), (1, 6, 1, 1)),
+}  # fmt: skip
+
+
+@pytest.fixture(params=sorted(LAYERS))
+def layer(request):
+    return LAYERS[request.param]
+
+
+def random_inputs(layer, dtype=np.float64):
+    _, _, x_shape, parameter_shape = layer
+    rng = np.random.default_rng(0)
+    shapes = (x_shape, parameter_shape, parameter_shape, x_shape)
+    return [(3 * rng.standard_normal(shape) + 1).astype(dtype) for shape in shapes]
+
+
+# Against PyTorch
+
+
+def assert_gradients_agree(ours, theirs):
+    for gradient, expected in zip(ours, theirs, strict=True):
+        expected = expected.numpy()
+        assert gradient.shape == expected.shape
+        assert_allclose(gradient, expected, rtol=1e-10, atol=1e-10 * max(1, np.abs(expected).max(initial=0)))
+
+
+def check_batchnorm(forward, backwards, shape, seed, eps, momentum, layout):
+    """Two batches in training, then one in test mode: outputs, gradients and running averages."""
+    rng = np.random.default_rng(seed)
+    D = shape[1]
+    bn_param = train(eps=eps, momentum=momentum)
+    module = torch.nn.BatchNorm1d(D, eps, momentum=1 - momentum, dtype=torch.float64)
+    module = module if len(shape) == 2 else torch.nn.BatchNorm2d(D, eps, momentum=1 - momentum, dtype=torch.float64)
+    module.running_var.zero_()
+    n = np.prod(shape) // D
+    for mode in ("train", "train", "test"):
+        x, dout = (layout(rng.standard_normal(shape)) for _ in range(2))
+        gamma, beta = (layout(rng.standard_normal(D)) for _ in range(2))
+        bn_param["mode"] = mode
+        out, cache = forward(x, gamma, beta, bn_param)
+
+        module.train(mode == "train")
+        if mode == "test":
+            module.running_var *= (n - 1) / n  # PyTorch's running variance divides by n - 1
+        tx, tgamma, tbeta = tensors(x, gamma, beta)
+        module.weight.data, module.bias.data = tgamma, tbeta
+        expected = module(tx)
+        gradients = torch.autograd.grad(expected, (tx, module.weight, module.bias), tensors(dout)[0])
+        assert_agrees(out, expected)
+        for backward in backwards:
+            assert_gradients_agree(backward(dout, cache), gradients)
+        assert_agrees(bn_param["running_mean"], module.running_mean)
+        assert_agrees(bn_param["running_var"], module.running_var * ((n - 1) / n if mode == "train" else 1))
+
+
+@given(seeds, st.integers(2, 6), sizes, epsilons, st.sampled_from([0.0, 0.5, 0.9]), layouts)
+def test_batchnorm_agrees_with_pytorch_in_training_and_in_test_mode(seed, N, D, eps, momentum, layout):
+    backwards = (batchnorm_backward, batchnorm_backward_alt)
+    check_batchnorm(batchnorm_forward, backwards, (N, D), seed, eps, momentum, layout)
+
+
+@given(seeds, sizes, sizes, sizes, sizes, epsilons, st.sampled_from([0.0, 0.9]), layouts)
+def test_spatial_batchnorm_agrees_with_pytorch(seed, N, C, H, W, eps, momentum, layout):
+    assume(N * H * W > 1)
+    backwards = (spatial_batchnorm_backward,)
+    check_batchnorm(spatial_batchnorm_forward, backwards, (N, C, H, W), seed, eps, momentum, layout)
+
+
+@given(seeds, st.integers(0, 5), sizes, epsilons, layouts)
+def test_layernorm_agrees_with_pytorch(seed, N, D, eps, layout):
+    rng = np.random.default_rng(seed)
+    x, gamma, beta, dout = (layout(rng.standard_normal(shape)) for shape in ((N, D), (D,), (D,), (N, D)))
+    out, cache = layernorm_forward(x, gamma, beta, {"eps": eps})
+    inputs = tensors(x, gamma, beta)
+    expected = F.layer_norm(inputs[0], (D,), *inputs[1:], eps)
+    assert_agrees(out, expected)
+    assert_gradients_agree(layernorm_backward(dout, cache), torch.autograd.grad(expected, inputs, tensors(dout)[0]))
+
+
+@given(seeds, sizes, sizes, sizes, sizes, sizes, epsilons, layouts)
+def test_groupnorm_agrees_with_pytorch(seed, N, G, per_group, H, W, eps, layout):
+    assume(per_group * H * W > 1)  # PyTorch refuses a group of one value
+    rng = np.random.default_rng(seed)
+    C = G * per_group
+    x, dout = (layout(rng.standard_normal((N, C, H, W))) for _ in range(2))
+    gamma, beta = (layout(rng.standard_normal((1, C, 1, 1))) for _ in range(2))
+    out, cache = spatial_groupnorm_forward(x, gamma, beta, G, {"eps": eps})
+    inputs = tensors(x, gamma, beta)
+    expected = F.group_norm(inputs[0], G, inputs[1].flatten(), inputs[2].flatten(), eps)
+    assert_agrees(out, expected)
+    gradients = torch.autograd.grad(expected, inputs, tensors(dout)[0])
+    assert_gradients_agree(spatial_groupnorm_backward(dout, cache), gradients)
+
+
+def test_instance_norm_is_group_norm_with_a_channel_to_each_group():
+    x = np.random.default_rng(0).standard_normal((2, 3, 4, 5))
+    ones, zeros = np.ones((1, 3, 1, 1)), np.zeros((1, 3, 1, 1))
+    assert_agrees(spatial_groupnorm_forward(x, ones, zeros, 3, {})[0], F.instance_norm(torch.tensor(x)))
+
+
+# By hand and by definition
+
+
+def test_batchnorm_by_hand():
+    x = np.array([[1.0, 10.0], [3.0, 30.0]])
+    bn_param = train(eps=1e-12, running_mean=np.array([1.0, 0.0]), running_var=np.array([2.0, 0.0]))
+    out, cache = batchnorm_forward(x, np.array([2.0, 5.0]), np.array([100.0, 0.0]), bn_param)
+    assert_allclose(out, [[98, -5], [102, 5]], rtol=1e-10)
+    assert_allclose(bn_param["running_mean"], [0.9 + 0.2, 2.0], rtol=1e-14)
+    assert_allclose(bn_param["running_var"], [1.8 + 0.1, 10.0], rtol=1e-14)
+    # Two examples are always at -1 and 1, wherever they move: dx is 0.
+    for backward in (batchnorm_backward, batchnorm_backward_alt):
+        dx, dgamma, dbeta = backward(np.array([[1.0, 2.0], [3.0, 7.0]]), cache)
+        assert_allclose(dx, 0, atol=1e-9)
+        assert_allclose(dgamma, [2, 5], rtol=1e-10)
+        assert_array_equal(dbeta, [4, 9])
+
+
+def test_batchnorm_in_test_mode_by_hand():
+    bn_param = {
+        "mode": "test", "eps": 1e-12, "running_mean": np.array([1.0, 2.0]), "running_var": np.array([4.0, 0.25])}
+    out, cache = batchnorm_forward(np.array([[3.0, 3.0]]), np.array([10.0, 1.0]), np.array([0.5, 0.0]), bn_param)
+    assert_allclose(out, [[10.5, 2]], rtol=1e-10)
+    for backward in (batchnorm_backward, batchnorm_backward_alt):
+        dx, dgamma, dbeta = backward(np.array([[2.0, 3.0]]), cache)
+        assert_allclose(dx, [[10, 6]], rtol=1e-10)
+        assert_allclose(dgamma, [2, 6], rtol=1e-10)
+        assert_array_equal(dbeta, [2, 3])
+
+
+def test_layernorm_by_hand():
+    out, _ = layernorm_forward(
+        np.array([[1.0, 3.0], [30.0, 10.0]]), np.array([2.0, 5.0]), np.array([100.0, 0.0]), {"eps": 1e-12})
+    assert_allclose(out, [[98, 5], [102, -5]], rtol=1e-10)
+
+
+def test_layernorm_is_batchnorm_of_the_transposed_input():
+    x = np.random.default_rng(0).standard_normal((4, 5))
+    rows, _ = layernorm_forward(x, np.ones(5), np.zeros(5), {})
+    columns, _ = batchnorm_forward(x.T, np.ones(4), np.zeros(4), train())
+    assert_allclose(rows, columns.T, rtol=1e-12)
+
+
+def test_spatial_batchnorm_is_batchnorm_of_all_places_as_examples():
+    rng = np.random.default_rng(0)
+    x, gamma, beta = rng.standard_normal((2, 3, 4, 5)), rng.standard_normal(3), rng.standard_normal(3)
+    spatial, flat = train(), train()
+    out, _ = spatial_batchnorm_forward(x, gamma, beta, spatial)
+    expected, _ = batchnorm_forward(x.transpose(0, 2, 3, 1).reshape(-1, 3), gamma, beta, flat)
+    assert_allclose(out, expected.reshape(2, 4, 5, 3).transpose(0, 3, 1, 2), rtol=1e-12)
+    for name in ("running_mean", "running_var"):
+        assert_allclose(spatial[name], flat[name], rtol=1e-12)
+
+
+def test_gradients_match_numerical_ones(layer):
+    forward, backward, _, _ = layer
+    *inputs, dout = random_inputs(layer)
+    gradients = backward(dout, forward(*inputs)[1])
+    for array, gradient in zip(inputs, gradients, strict=True):
+        numerical = eval_numerical_gradient_array(lambda _: forward(*inputs)[0], array, dout)
+        assert_allclose(gradient, numerical, rtol=1e-6, atol=1e-8)
+
+
+# The running averages
+
+
+def test_running_averages_converge_to_mean_and_variance():
+    rng = np.random.default_rng(0)
+    bn_param = train()
+    for _ in range(200):
+        batchnorm_forward(5 * rng.standard_normal((500, 2)) + 12, np.ones(2), np.zeros(2), bn_param)
+    assert_allclose(bn_param["running_mean"], 12, rtol=0.01)
+    assert_allclose(bn_param["running_var"], 25, rtol=0.05)
+    bn_param["mode"] = "test"
+    out, _ = batchnorm_forward(5 * rng.standard_normal((500, 2)) + 12, np.ones(2), np.zeros(2), bn_param)
+    assert_allclose(out.mean(axis=0), 0, atol=0.2)
+    assert_allclose(out.std(axis=0), 1, atol=0.1)
+
+
+def test_test_mode_changes_nothing():
+    bn_param = train()
+    x = np.random.default_rng(0).standard_normal((4, 3))
+    batchnorm_forward(x, np.ones(3), np.zeros(3), bn_param)
+    bn_param["mode"] = "test"
+    before = {name: np.copy(value) for name, value in bn_param.items()}
+    batchnorm_forward(x + 1, np.ones(3), np.zeros(3), bn_param)
+    assert set(bn_param) == set(before)
+    for name, value in before.items():
+        assert_array_equal(bn_param[name], value)
+
+
+def test_the_callers_running_averages_are_not_overwritten():
+    mean, var = np.zeros(3), np.ones(3)
+    batchnorm_forward(np.eye(3), np.ones(3), np.zeros(3), train(running_mean=mean, running_var=var))
+    assert_array_equal(mean, np.zeros(3))
+    assert_array_equal(var, np.ones(3))
+
+
+# Hard numbers
+
+
+def test_a_constant_feature_becomes_beta(layer):
+    forward, backward, x_shape, parameter_shape = layer
+    x = np.full(x_shape, 0.1)
+    beta = np.arange(float(np.prod(parameter_shape))).reshape(parameter_shape)
+    out, cache = forward(x, np.ones(parameter_shape), beta)
+    expected = beta if x.ndim == 2 else beta.reshape(1, -1, 1, 1)
+    assert_allclose(out, np.broadcast_to(expected, x_shape), atol=1e-11)
+    assert all(np.isfinite(gradient).all() for gradient in backward(np.ones(x_shape), cache))
+
+
+@pytest.mark.parametrize(("dtype", "offset", "tolerance"), [
+    (np.float32, 1e4, 1e-5), (np.float32, 1e8, 1e-5), (np.float64, 1e8, 1e-12), (np.float64, 1e15, 1e-12),
+])
+def test_an_offset_does_not_lose_the_answer(layer, dtype, offset, tolerance):
+    forward, backward, x_shape, parameter_shape = layer
+    rng = np.random.default_rng(0)
+    # Whole steps of the spacing of numbers at the offset, so that the offset itself rounds nothing away.
+    step = np.spacing(dtype(offset))
+    steps = rng.integers(-100, 100, x_shape)
+    gamma, beta, dout = (
+        rng.standard_normal(shape).astype(dtype) for shape in (parameter_shape, parameter_shape, x_shape))
+    out, cache = forward((dtype(offset) + steps * step).astype(dtype), gamma, beta)
+    expected, expected_cache = forward(steps * float(step), gamma.astype(float), beta.astype(float))
+    assert_allclose(out, expected, rtol=tolerance, atol=tolerance)
+    for ours, exact in zip(backward(dout, cache), backward(dout.astype(float), expected_cache), strict=True):
+        assert_allclose(ours, exact, rtol=100 * tolerance, atol=100 * tolerance * np.abs(exact).max())
+
+
+def test_running_averages_follow_an_offset_in_float32():
+    rng = np.random.default_rng(0)
+    bn_param = train()
+    for _ in range(400):
+        x = (1e8 + 800 * rng.standard_normal((256, 2))).astype(np.float32)
+        batchnorm_forward(x, np.ones(2, np.float32), np.zeros(2, np.float32), bn_param)
+    assert_allclose(bn_param["running_mean"], 1e8, atol=100)
+    bn_param["mode"] = "test"
+    out, _ = batchnorm_forward(x, np.ones(2, np.float32), np.zeros(2, np.float32), bn_param)
+    assert out.dtype == np.float32
+    assert_allclose(out.std(axis=0), 1, atol=0.1)
+    assert_allclose(out.mean(axis=0), 0, atol=0.2)
+
+
+def test_float32_stays_float32(layer):
+    forward, backward, _, _ = layer
+    *inputs, dout = random_inputs(layer, np.float32)
+    out, cache = forward(*inputs)
+    assert [array.dtype for array in (out, *backward(dout, cache))] == [np.float32] * 4
+
+
+def test_integers_are_promoted_to_float64(layer):
+    forward, backward, _, _ = layer
+    arrays = [np.round(array) for array in random_inputs(layer)]
+    expected, expected_cache = forward(*arrays[:3])
+    out, cache = forward(*(array.astype(int) for array in arrays[:3]))
+    assert_array_equal(out, expected)
+    for ours, theirs in zip(
+        backward(arrays[3].astype(int), cache), backward(arrays[3], expected_cache), strict=True
+    ):
+        assert_array_equal(ours, theirs)
+
+
+def test_no_layer_alters_its_inputs(layer):
+    forward, backward, _, _ = layer
+    arrays = random_inputs(layer)
+    before = [array.copy() for array in arrays]
+    backward(arrays[3], forward(*arrays[:3])[1])
+    for array, original in zip(arrays, before, strict=True):
+        assert_array_equal(array, original)
+
+
+def test_a_backward_pass_can_be_repeated(layer):
+    forward, backward, _, _ = layer
+    *inputs, dout = random_inputs(layer)
+    _, cache = forward(*inputs)
+    for first, second in zip(backward(dout, cache), backward(dout, cache), strict=True):
+        assert_array_equal(first, second)
+
+
+# Bad input
+
+
+@pytest.mark.parametrize("forward", [batchnorm_forward, spatial_batchnorm_forward])
+def test_a_batch_of_one_value_has_no_spread(forward):
+    shape = (1, 3) if forward is batchnorm_forward else (1, 3, 1, 1)
+    with pytest.raises(ValueError, match=r"^x must hold at least two values of each feature in training mode .*got"):
+        forward(np.ones(shape), np.ones(3), np.zeros(3), train())
+    with pytest.raises(ValueError, match="^x must hold at least two"):
+        forward(np.ones((0, *shape[1:])), np.ones(3), np.zeros(3), train())
+
+
+def test_one_image_of_several_pixels_is_enough():
+    out, _ = spatial_batchnorm_forward(np.arange(4.0).reshape(1, 1, 2, 2), np.ones(1), np.zeros(1), train())
+    assert_allclose(out.mean(), 0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("bn_param", "error", "message"), [
+    ({"mode": "eval"}, ValueError, r"^bn_param\['mode'\] must be \"train\" or \"test\", got 'eval'"),
+    ({}, ValueError, r"^bn_param\['mode'\] must be .* got None"),
+    (None, TypeError, "^bn_param must be a dictionary, got NoneType"),
+    ({"mode": "test"}, ValueError, "^bn_param must hold running_mean and running_var in test mode"),
+    ({"mode": "test", "running_mean": np.zeros(2)}, ValueError, "^bn_param must hold running_mean and running_var"),
+    (train(eps=0), ValueError, r"^bn_param\['eps'\] must be a number above 0, got 0"),
+    (train(eps="small"), ValueError, r"^bn_param\['eps'\] must be"),
+    (train(momentum=1.5), ValueError, r"^bn_param\['momentum'\] must be a number of at least 0 and at most 1, got"),
+    (train(momentum=-0.1), ValueError, r"^bn_param\['momentum'\] must be"),
+    (train(running_mean=np.zeros(3)), ValueError, r"^bn_param\['running_mean'\] must have shape \(2,\)"),
+    (train(running_var=np.zeros((1, 2))), ValueError, r"^bn_param\['running_var'\] must have shape \(2,\)"),
+    (train(running_var=np.array([1.0, -1.0])), ValueError, r"^bn_param\['running_var'\] must hold no negative"),
+])
+def test_bad_parameters_are_answered_by_their_name(bn_param, error, message):
+    before = dict(bn_param or {})
+    with pytest.raises(error, match=message):
+        batchnorm_forward(np.eye(2), np.ones(2), np.zeros(2), bn_param)
+    assert list(bn_param or {}) == list(before)
+
+
+X2, X4, ONE, CHANNELS = np.ones((4, 3)), np.ones((2, 6, 2, 2)), np.ones(3), np.ones((1, 6, 1, 1))
+
+
+@pytest.mark.parametrize(("call", "error", "message"), [
+    (lambda: batchnorm_forward(X4, ONE, ONE, train()), ValueError, r"^x must have shape \(N, D\), .*got \(2, 6, 2, 2"),
+    (lambda: batchnorm_forward(X2, np.ones(4), ONE, train()), ValueError, r"^gamma must have shape \(3,\)"),
+    (lambda: batchnorm_forward(X2, ONE, np.ones((1, 3)), train()), ValueError, r"^beta must have shape \(3,\)"),
+    (lambda: batchnorm_forward(X2 * 1j, ONE, ONE, train()), TypeError, "^x must .* complex"),
+    (lambda: batchnorm_forward(np.ones((4, 0)), ONE[:0], ONE[:0], train()), ValueError, "^x must have shape"),
+    (lambda: layernorm_forward(X2[0], ONE, ONE, {}), ValueError, r"^x must have shape \(N, D\)"),
+    (lambda: layernorm_forward(X2, ONE[:1], ONE, {}), ValueError, r"^gamma must have shape \(3,\)"),
+    (lambda: layernorm_forward(X2, ONE, ONE, {"eps": -1}), ValueError, r"^ln_param\['eps'\] must be a number above 0"),
+    (lambda: layernorm_forward(X2, ONE, ONE, None), TypeError, "^ln_param must be a dictionary"),
+    (lambda: spatial_batchnorm_forward(X2, ONE, ONE, train()), ValueError, r"^x must have shape \(N, C, H, W\)"),
+    (lambda: spatial_batchnorm_forward(X4, ONE, ONE, train()), ValueError, r"^gamma must have shape \(6,\)"),
+    (lambda: spatial_groupnorm_forward(X4, ONE, ONE, 2, {}), ValueError, r"^gamma must have shape \(1, 6, 1, 1\)"),
+    (lambda: spatial_groupnorm_forward(X4, CHANNELS, CHANNELS, 4, {}), ValueError,
+     "^G must divide the number of channels, got G = 4 for 6 channels"),
+    (lambda: spatial_groupnorm_forward(X4, CHANNELS, CHANNELS, 0, {}), ValueError, "^G must be an integer of at least"),
+    (lambda: spatial_groupnorm_forward(X4, CHANNELS, CHANNELS, 2.0, {}), ValueError, "^G must be an integer"),
+    (lambda: spatial_groupnorm_forward(X4, CHANNELS, CHANNELS, 2, {"eps": 0}), ValueError, r"^gn_param\['eps'\]"),
+])  # fmt: skip
+def test_bad_input_is_answered_by_the_arguments_name(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_an_upstream_gradient_of_the_wrong_shape_is_refused(layer):
+    forward, backward, x_shape, _ = layer
+    *inputs, dout = random_inputs(layer)
+    _, cache = forward(*inputs)
+    for wrong in (dout[:1], dout.reshape(-1), dout.swapaxes(0, 1)):
+        with pytest.raises(ValueError, match="^dout must have shape"):
+            backward(wrong, cache)
