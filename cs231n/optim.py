@@ -124,7 +124,7 @@ def sgd(w, g, *, learning_rate):
 
 @_update_rule("velocity", learning_rate=1e-2, momentum=0.9)
 def sgd_momentum(w, g, velocity, *, learning_rate, momentum):
-    """Gradient descent with momentum: v ← μ v − η g, w ← w + v.
+    """Gradient descent with momentum: v ← γ v − η g, w ← w + v.
 
     Polyak, "Some methods of speeding up the convergence of iteration methods" (1964).
 
@@ -133,7 +133,7 @@ def sgd_momentum(w, g, velocity, *, learning_rate, momentum):
     w, dw : arrays of one shape
         Weights and the gradient of the loss.
     config : dict, optional
-        learning_rate (η, default 1e-2), momentum (μ, default 0.9), velocity (v, starts at 0).
+        learning_rate (η, default 1e-2), momentum (γ, default 0.9), velocity (v, starts at 0).
     out : array like w, optional
         Where to write the new weights; see the module.
 
@@ -149,7 +149,7 @@ def sgd_momentum(w, g, velocity, *, learning_rate, momentum):
 
 @_update_rule("velocity", learning_rate=1e-2, momentum=0.9)
 def nesterov_momentum(w, g, velocity, *, learning_rate, momentum):
-    """Nesterov's momentum: v ← μ v − η g, w ← w + μ v − η g.
+    """Nesterov's momentum: v ← γ v − η g, w ← w + γ v − η g.
 
     The weights are those at the point looked ahead to, so that g needs no evaluation of its own.
     Sutskever et al., "On the importance of initialization and momentum in deep learning" (2013), section 2.
@@ -159,7 +159,7 @@ def nesterov_momentum(w, g, velocity, *, learning_rate, momentum):
     w, dw : arrays of one shape
         Weights and the gradient of the loss.
     config : dict, optional
-        learning_rate (η, default 1e-2), momentum (μ, default 0.9), velocity (v, starts at 0).
+        learning_rate (η, default 1e-2), momentum (γ, default 0.9), velocity (v, starts at 0).
     out : array like w, optional
         Where to write the new weights; see the module.
 
@@ -227,7 +227,8 @@ def adam(w, g, m, v, *, learning_rate, beta1, beta2, epsilon, t):
     m += (1 - beta1) * g
     v *= beta2
     v += (1 - beta2) * g**2
-    # The corrections are numbers: with c = √(1 − β₂ᵗ), √v̂ = √v / c, and the step is η c / (1 − β₁ᵗ) · m / (√v + c ε).
+    # The corrections are numbers, and leave the arrays: with c = √(1 − β₂ᵗ), √v̂ = √v / c, and so
+    # η m̂ / (√v̂ + ε) = η c / (1 − β₁ᵗ) · m / (√v + c ε).
     c = math.sqrt(1 - beta2**t)
     step = np.sqrt(v)
     step += c * epsilon

@@ -124,7 +124,7 @@ class Solver:
         self._nonfinite_reported = False
 
     def _step(self):
-        """One mini-batch: loss, gradients, update; False where the loss ends the run, which then updates nothing."""
+        """One mini-batch: loss, gradients, update; False, and no update, where the loss ends the run."""
         batch = np.random.choice(len(self.X_train), self.batch_size)
         loss, grads = self.model.loss(self.X_train[batch], self.y_train[batch])
         self.loss_history.append(loss)

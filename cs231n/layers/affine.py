@@ -8,7 +8,7 @@ __all__ = ["affine_forward", "affine_backward"]
 
 
 def affine_forward(x, w, b):
-    """Affine layer: every example, flattened to a row, times a weight matrix, plus a bias: ``out = x w + b``.
+    """Affine layer: every example, flattened to a row, times the weights, plus a bias: out = x w + b.
 
     Parameters
     ----------
