@@ -70,7 +70,7 @@ def test_a_star_import_brings_what_is_offered(name):
 def test_the_layers_package_offers_every_layer(room):
     layers, module = importlib.import_module("cs231n.layers"), importlib.import_module(room)
     for name in module.__all__:
-        if name.endswith(("_forward", "_backward", "_loss")):
+        if name.endswith(("_forward", "_backward", "_naive", "_loss")):
             assert name in layers.__all__
             assert getattr(layers, name) is getattr(module, name)
 
@@ -79,7 +79,7 @@ def test_a_forward_pass_stands_beside_its_backward_pass():
     for module in ("cs231n.layers", "cs231n.layer_utils"):
         offers = importlib.import_module(module).__all__
         for name in offers:
-            if name.endswith("_forward"):
+            if "_forward" in name:
                 assert name.replace("_forward", "_backward") in offers
 
 
