@@ -8,10 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from cs231n.fast_layers import conv_backward_fast, conv_forward_fast
 from cs231n.gradient_check import eval_numerical_gradient_array
 from cs231n.layers import conv_backward_naive, conv_forward_naive
 
-IMPLEMENTATIONS = {"naive": (conv_forward_naive, conv_backward_naive)}
+IMPLEMENTATIONS = {
+    "naive": (conv_forward_naive, conv_backward_naive),
+    "fast": (conv_forward_fast, conv_backward_fast),
+}
 
 
 @pytest.fixture(params=sorted(IMPLEMENTATIONS))

@@ -8,6 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from cs231n.fast_layers import (
+    avg_pool_backward_fast,
+    avg_pool_forward_fast,
+    max_pool_backward_fast,
+    max_pool_forward_fast,
+)
 from cs231n.gradient_check import eval_numerical_gradient_array
 from cs231n.layers import (
     avg_pool_backward_naive,
@@ -16,8 +22,14 @@ from cs231n.layers import (
     max_pool_forward_naive,
 )
 
-MAX = {"naive": (max_pool_forward_naive, max_pool_backward_naive)}
-AVG = {"naive": (avg_pool_forward_naive, avg_pool_backward_naive)}
+MAX = {
+    "naive": (max_pool_forward_naive, max_pool_backward_naive),
+    "fast": (max_pool_forward_fast, max_pool_backward_fast),
+}
+AVG = {
+    "naive": (avg_pool_forward_naive, avg_pool_backward_naive),
+    "fast": (avg_pool_forward_fast, avg_pool_backward_fast),
+}
 ALL = {f"{kind}-{name}": passes for kind, family in (("max", MAX), ("avg", AVG)) for name, passes in family.items()}
 
 
