@@ -262,7 +262,8 @@ def max_pool_backward_fast(dout, cache):
         row_maxima = functools.reduce(np.maximum, [x[..., column] for column in columns])
         in_rows = [row_maxima[..., row, :] for row in rows]
         drow_maxima = np.zeros(row_maxima.shape, dx.dtype)
-        _to_first_maximum(dout, in_rows, functools.reduce(np.maximum, in_rows), [drow_maxima[..., row, :] for row in rows])
+        maxima = functools.reduce(np.maximum, in_rows)
+        _to_first_maximum(dout, in_rows, maxima, [drow_maxima[..., row, :] for row in rows])
         in_columns, dx_in_columns = ([array[..., column] for column in columns] for array in (x, dx))
         _to_first_maximum(drow_maxima, in_columns, row_maxima, dx_in_columns)
 

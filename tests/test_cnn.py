@@ -32,7 +32,8 @@ CONV_PARAM = {"stride": 1, "pad": 1}
 POOL_PARAM = {"pool_height": 2, "pool_width": 2, "stride": 2}
 SANDWICHES = {
     "conv_relu": (lambda x, w, b: conv_relu_forward(x, w, b, CONV_PARAM), conv_relu_backward),
-    "conv_relu_pool": (lambda x, w, b: conv_relu_pool_forward(x, w, b, CONV_PARAM, POOL_PARAM), conv_relu_pool_backward),
+    "conv_relu_pool": (
+        lambda x, w, b: conv_relu_pool_forward(x, w, b, CONV_PARAM, POOL_PARAM), conv_relu_pool_backward),
 }
 
 
