@@ -113,18 +113,18 @@ def conv_backward_fast(dout, cache, need_dx=True):
     border = (HH - 1) // stride
 
     def work(images):
-        dw, db = np.zeros((F, HH * C * WW), dtype), np.zeros(F, dtype)
+        dw, db = np.zeros((HH * C * WW, F), dtype), np.zeros(F, dtype)
         for n, chunks in _chunks(images, _column_bytes(x, w, pad, W_out, dtype)):
             columns = np.zeros((H + 2 * pad, C, WW, n, W_out), dtype)
             windows = _stacked_rows(columns, HH, stride, H_out)
             douts = np.zeros((border + H_out + border, F, n, W_out), dtype)
             inner_douts = douts[border : border + H_out]
-            dw_products = np.empty((H_out, F, HH * C * WW), dtype)
+            dw_products = np.empty((H_out, HH * C * WW, F), dtype)
             for chunk in chunks:
                 _copy_to_columns(x[chunk], columns, stride, pad)
                 inner_douts[...] = dout[chunk].transpose(2, 1, 0, 3)
                 db += inner_douts.sum(axis=(0, 2, 3))
-                np.matmul(inner_douts.reshape(H_out, F, n * W_out), windows.transpose(0, 2, 1), out=dw_products)
+                np.matmul(windows, inner_douts.reshape(H_out, F, n * W_out).transpose(0, 2, 1), out=dw_products)
                 dw += dw_products.sum(axis=0)
                 for pixel_rows, filters, first_row, height in dx_products:
                     dx_rows = dx[chunk, :, pixel_rows]
@@ -133,7 +133,7 @@ def conv_backward_fast(dout, cache, need_dx=True):
         return dw, db
 
     dw, db = map(sum, zip(*over_images(work, N)))
-    return dx, dw.reshape(F, HH, C, WW).transpose(0, 2, 1, 3).copy(), db
+    return dx, dw.reshape(HH, C, WW, F).transpose(3, 1, 0, 2).copy(), db
 
 
 def _dx_products(w, H, stride, pad):

@@ -3,6 +3,10 @@
 NumPy lets go of Python's global lock while it computes, so that threads of Python share out a batch among the cores:
 the copies as well as the matrix products, which alone could use the threads of the BLAS library. Meanwhile that
 library is held to one thread, since two thread pools would only take each other's cores.
+
+OpenBLAS's threads do so even after their work: for some 26 milliseconds after a product they wait for the next one in
+a loop. Code that alternates between large matrix products and work over images therefore does both within
+:func:`one_blas_thread`.
 """
 
 import threading
@@ -13,7 +17,9 @@ from functools import cache
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["over_images"]
+__all__ = ["one_blas_thread", "over_images", "product"]
+
+SMALL_PRODUCT = 1_000_000  # multiplications that take less time than starting a thread
 
 
 def over_images(work, num_images):
@@ -40,8 +46,8 @@ def over_images(work, num_images):
         with np.errstate(**settings):
             return work(images)
 
-    with _blas_held_to_one_thread() as num_threads:
-        parts = max(1, min(num_threads, num_images))
+    with _alone() as alone, one_blas_thread() as num_threads:
+        parts = max(1, min(num_threads, num_images)) if alone else 1
         bounds = [num_images * i // parts for i in range(parts + 1)]
         slices = [slice(start, stop) for start, stop in zip(bounds[:-1], bounds[1:])]
         if parts == 1:
@@ -51,23 +57,69 @@ def over_images(work, num_images):
             return [work(slices[0]), *(other.result() for other in others)]
 
 
+def product(a, b):
+    """The matrix product ``a @ b``; within :func:`one_blas_thread`, threads share out a large one.
+
+    Parameters
+    ----------
+    a : array (M, K)
+    b : array (K, N)
+
+    Returns
+    -------
+    array (M, N)
+    """
+    if _holder.thread != threading.get_ident() or a.size * b.shape[1] < SMALL_PRODUCT:
+        return a @ b
+    out = np.empty((len(a), b.shape[1]), np.result_type(a, b))
+    if len(a) >= b.shape[1]:
+        over_images(lambda rows: np.matmul(a[rows], b, out=out[rows]), len(a))
+    else:
+        over_images(lambda columns: np.matmul(a, b[:, columns], out=out[:, columns]), b.shape[1])
+    return out
+
+
+@contextmanager
+def one_blas_thread():
+    """Hold BLAS to one thread; gives the number of threads it had, or 1 where another thread holds it already."""
+    if _holder.thread == threading.get_ident():
+        yield _holder.num_threads
+    elif _holder.lock.acquire(blocking=False):
+        try:
+            _holder.num_threads = max((library["num_threads"] for library in _blas().info()), default=1)
+            _holder.thread = threading.get_ident()
+            with _blas().limit(limits=1):
+                yield _holder.num_threads
+        finally:
+            _holder.thread = None
+            _holder.lock.release()
+    else:
+        yield 1
+
+
+class _Holder:
+    """Which thread holds BLAS, and the number of threads BLAS had."""
+
+    lock = threading.Lock()
+    thread = None
+    num_threads = 1
+
+
+_holder = _Holder()
 _at_work = threading.Lock()
+
+
+@contextmanager
+def _alone():
+    """Gives whether no other call of :func:`over_images` is at work."""
+    alone = _at_work.acquire(blocking=False)
+    try:
+        yield alone
+    finally:
+        if alone:
+            _at_work.release()
 
 
 @cache
 def _blas():
     return ThreadpoolController().select(user_api="blas")
-
-
-@contextmanager
-def _blas_held_to_one_thread():
-    """Gives the number of threads that BLAS had; or 1, when another call has taken them already."""
-    if not _at_work.acquire(blocking=False):
-        yield 1
-        return
-    try:
-        num_threads = max((library["num_threads"] for library in _blas().info()), default=1)
-        with _blas().limit(limits=1):
-            yield num_threads
-    finally:
-        _at_work.release()

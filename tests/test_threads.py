@@ -7,7 +7,7 @@ import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from cs231n import threads
-from cs231n.threads import over_images
+from cs231n.threads import one_blas_thread, over_images, product
 
 
 @pytest.fixture
@@ -90,3 +90,37 @@ def test_a_call_that_comes_while_another_is_at_work_makes_do_with_one_thread(two
 def test_without_a_known_blas_there_is_one_thread(monkeypatch):
     monkeypatch.setattr(threads, "_blas", lambda: ThreadpoolController().select(user_api="none"))
     assert over_images(lambda images: images, 5) == [slice(0, 5)]
+
+
+def test_blas_can_be_held_for_longer_than_one_call(two_threads):
+    with one_blas_thread() as num_threads:
+        assert num_threads == 2
+        assert over_images(lambda images: images, 4) == [slice(0, 2), slice(2, 4)]
+        assert blas_threads() == 1
+        with one_blas_thread() as again:
+            assert again == 2
+        assert blas_threads() == 1
+    assert blas_threads() == 2
+
+
+def test_while_one_thread_holds_blas_another_makes_do_with_one_thread(two_threads):
+    seen = []
+    with one_blas_thread():
+        other = threading.Thread(target=lambda: seen.append(over_images(lambda images: images, 4)))
+        other.start()
+        other.join()
+    assert seen == [[slice(0, 4)]]
+    assert blas_threads() == 2
+
+
+@pytest.mark.parametrize(("M", "K", "N"), [(2, 3, 4), (300, 200, 40), (40, 200, 300), (0, 3, 4), (3, 0, 4)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_product_shared_out_among_threads_is_the_product(two_threads, M, K, N, dtype):
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((M, K)).astype(dtype), rng.standard_normal((N, K)).astype(dtype).T
+    expected = a @ b
+    with one_blas_thread():
+        shared = product(a, b)
+    assert shared.dtype == dtype
+    np.testing.assert_allclose(shared, expected, rtol=0, atol=200 * np.finfo(dtype).eps)
+    np.testing.assert_array_equal(product(a, b), expected)

@@ -10,6 +10,7 @@ from ..layer_utils import (
 )
 from ..layers import affine_backward, affine_forward, softmax_loss
 from ..layers.arguments import float_array, require_float_type, require_number, require_positive_integer, require_shape
+from ..threads import one_blas_thread
 from .weights import add_penalty, initial_weights
 
 __all__ = ["ThreeLayerConvNet"]
@@ -96,6 +97,7 @@ class ThreeLayerConvNet:
             self.params[f"W{i}"] = initial_weights(shape, weight_scale).astype(dtype, copy=False)
             self.params[f"b{i}"] = np.zeros(width, dtype)
 
+    @one_blas_thread()
     def loss(self, X, y=None):
         """Scores of a batch, or its loss and the gradients.
 
