@@ -3,11 +3,11 @@
 import argparse
 import sys
 
-from . import training_step
+from . import convolution, training_step
 from .machine import describe_machine
 from .turns import TURN
 
-BENCHMARKS = {"training-step": training_step}
+BENCHMARKS = {"convolution": convolution, "training-step": training_step}
 
 
 def parse(argv=None):

@@ -1,4 +1,4 @@
-"""One training step of fully connected nets, beside the same nets in PyTorch.
+"""One training step of fully connected nets and of the three-layer ConvNet, beside the same nets in PyTorch.
 
 A step is the loss of a batch, its gradients, and Adam's update of all parameters. Ours is what ``Solver`` does with a
 batch; PyTorch's is plain eager code with ``torch.optim.Adam`` as it comes. Drawing the batch is not part of it: that
@@ -8,12 +8,14 @@ The L2 penalty is left out unless asked for. With ``--reg``, PyTorch's side has 
 weights: the same gradients at less cost than a penalty in the loss.
 """
 
+import math
 import tracemalloc
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cs231n.classifiers.cnn import ThreeLayerConvNet
 from cs231n.classifiers.fc_net import FullyConnectedNet
 from cs231n.optim import adam
 from cs231n.progress import progress_bar
@@ -24,6 +26,7 @@ __all__ = ["add_arguments", "run"]
 
 MAX_RATIO = 1.1
 MAX_RATIO_NORMALIZED = 1.2
+MAX_RATIO_CONVNET = 1.2
 MAX_MEMORY = 1.0  # of the size of the largest parameter
 SEED = 231
 NUM_TRAIN = 2048
@@ -33,13 +36,31 @@ ROUNDING = {"float32": 1e-4, "float64": 1e-10}  # relative difference of losses 
 
 @dataclass(frozen=True)
 class Task:
-    hidden_dims: tuple
+    """A net to train. Kinds of nets say how it is built on both sides."""
+
     batch_size: int
     dtype: str
     reg: float = 0.0
-    normalization: str | None = None
-    input_dim: int = 3072
+    input_shape: tuple = (3, 32, 32)
     num_classes: int = 10
+
+    def data(self):
+        """Training images (Gaussian noise) and labels, the same in every process."""
+        rng = np.random.default_rng(SEED)
+        X = rng.standard_normal((NUM_TRAIN, *self.input_shape), np.float32).astype(self.dtype)
+        return X, rng.integers(self.num_classes, size=NUM_TRAIN)
+
+    def batches(self):
+        """Indices of the batches, the same in every process."""
+        rng = np.random.default_rng(SEED)
+        while True:
+            yield rng.integers(NUM_TRAIN, size=self.batch_size)
+
+
+@dataclass(frozen=True)
+class FullyConnectedTask(Task):
+    hidden_dims: tuple = ()
+    normalization: str | None = None
 
     def __str__(self):
         kind = {None: "", "batchnorm": " BN"}[self.normalization]
@@ -53,32 +74,57 @@ class Task:
         """The net with its initial weights, the same in every process."""
         np.random.seed(SEED)
         return FullyConnectedNet(
-            self.hidden_dims, self.input_dim, self.num_classes, normalization=self.normalization, reg=self.reg,
-            weight_scale="kaiming", dtype=self.dtype,
+            self.hidden_dims, math.prod(self.input_shape), self.num_classes, normalization=self.normalization,
+            reg=self.reg, weight_scale="kaiming", dtype=self.dtype,
         )  # fmt: skip
 
-    def data(self):
-        """Training images (Gaussian noise) and labels, the same in every process."""
-        rng = np.random.default_rng(SEED)
-        X = rng.standard_normal((NUM_TRAIN, self.input_dim), np.float32).astype(self.dtype)
-        return X, rng.integers(self.num_classes, size=NUM_TRAIN)
+    def pytorch_layers(self, nn, model):
+        """The layers of the same net; those with weights are in the order of the model's."""
+        layers = [nn.Flatten()]
+        for i in range(1, model.num_layers + 1):
+            fan_in, fan_out = model.params[f"W{i}"].shape
+            normalization = [nn.BatchNorm1d(fan_out)] if self.normalization else []
+            layers += [nn.Linear(fan_in, fan_out), *normalization, nn.ReLU()]
+        return layers[: -1 - len(normalization)]
 
-    def batches(self):
-        """Indices of the batches, the same in every process."""
-        rng = np.random.default_rng(SEED)
-        while True:
-            yield rng.integers(NUM_TRAIN, size=self.batch_size)
+
+@dataclass(frozen=True)
+class ConvNetTask(Task):
+    hidden_dim: int = 100
+    max_ratio: float = MAX_RATIO_CONVNET
+
+    def __str__(self):
+        return f"ConvNet {self.hidden_dim}, batch {self.batch_size}"
+
+    def model(self):
+        """The net with its initial weights, the same in every process."""
+        np.random.seed(SEED)
+        return ThreeLayerConvNet(
+            self.input_shape, hidden_dim=self.hidden_dim, num_classes=self.num_classes, weight_scale="kaiming",
+            reg=self.reg, dtype=self.dtype,
+        )  # fmt: skip
+
+    def pytorch_layers(self, nn, model):
+        """The layers of the same net; those with weights are in the order of the model's."""
+        F, C, size, _ = model.params["W1"].shape
+        return [
+            nn.Conv2d(C, F, size, padding=size // 2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+            nn.Linear(*model.params["W2"].shape), nn.ReLU(), nn.Linear(*model.params["W3"].shape),
+        ]  # fmt: skip
 
 
 TASKS = [
-    Task(hidden_dims, batch_size, dtype, normalization=normalization)
-    for hidden_dims, batch_size, normalization in (
-        ((100,) * 5, 100, None),
-        ((512,) * 3, 256, None),
-        ((1024,) * 2, 256, None),
-        ((512,) * 3, 256, "batchnorm"),
-    )
-    for dtype in ("float32", "float64")
+    *(
+        FullyConnectedTask(batch_size, dtype, hidden_dims=hidden_dims, normalization=normalization)
+        for hidden_dims, batch_size, normalization in (
+            ((100,) * 5, 100, None),
+            ((512,) * 3, 256, None),
+            ((1024,) * 2, 256, None),
+            ((512,) * 3, 256, "batchnorm"),
+        )
+        for dtype in ("float32", "float64")
+    ),
+    *(ConvNetTask(50, "float32", hidden_dim=hidden_dim) for hidden_dim in (100, 500)),
 ]
 
 
@@ -128,19 +174,15 @@ class PyTorchSide:
 
         self.torch = torch
         model = task.model()
-        dtype = getattr(torch, task.dtype)
-        layers = []
-        for i in range(1, model.num_layers + 1):
-            W, b = model.params[f"W{i}"], model.params[f"b{i}"]
-            linear = torch.nn.Linear(*W.shape, dtype=dtype)
-            with torch.no_grad():
-                linear.weight.copy_(torch.from_numpy(W.T))
-                linear.bias.copy_(torch.from_numpy(b))
-            normalization = [torch.nn.BatchNorm1d(len(b), dtype=dtype)] if task.normalization else []
-            layers += [linear, *normalization, torch.nn.ReLU()] if i < model.num_layers else [linear]
-        self.net = torch.nn.Sequential(*layers)
+        self.net = torch.nn.Sequential(*task.pytorch_layers(torch.nn, model)).to(getattr(torch, task.dtype))
+        layers = [layer for layer in self.net if isinstance(layer, (torch.nn.Linear, torch.nn.Conv2d))]
+        with torch.no_grad():
+            for i, layer in enumerate(layers, start=1):
+                W, b = model.params[f"W{i}"], model.params[f"b{i}"]
+                layer.weight.copy_(torch.from_numpy(W.T if W.ndim == 2 else W))
+                layer.bias.copy_(torch.from_numpy(b))
         self.reg = task.reg
-        self.weights = [layer.weight for layer in layers if isinstance(layer, torch.nn.Linear)]
+        self.weights = [layer.weight for layer in layers]
         rest = [p for p in self.net.parameters() if all(p is not w for w in self.weights)]
         self.optimizer = torch.optim.Adam([{"params": self.weights, "weight_decay": task.reg}, {"params": rest}])
         self.X, self.y = map(torch.from_numpy, task.data())

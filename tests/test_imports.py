@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import cs231n
+import cs231n.classifiers.cnn
 import cs231n.classifiers.fc_net
 import cs231n.solver
 
@@ -38,7 +39,7 @@ def test_importing_everything_prints_nothing_warns_of_nothing_and_leaves_pytorch
 
 def test_the_training_loop_needs_neither_pictures_nor_notebooks():
     script = (
-        "import sys, cs231n.classifiers.fc_net, cs231n.solver, cs231n.gradient_check\n"
+        "import sys, cs231n.classifiers.cnn, cs231n.classifiers.fc_net, cs231n.solver, cs231n.gradient_check\n"
         "print([name for name in ('torch', 'matplotlib', 'IPython', 'scipy') if name in sys.modules])"
     )
     assert run_python("-c", script).stdout == "[]\n"
@@ -70,7 +71,7 @@ def test_a_star_import_brings_what_is_offered(name):
 def test_the_layers_package_offers_every_layer(room):
     layers, module = importlib.import_module("cs231n.layers"), importlib.import_module(room)
     for name in module.__all__:
-        if name.endswith(("_forward", "_backward", "_loss")):
+        if name.endswith(("_forward", "_backward", "_naive", "_loss")):
             assert name in layers.__all__
             assert getattr(layers, name) is getattr(module, name)
 
@@ -79,7 +80,7 @@ def test_a_forward_pass_stands_beside_its_backward_pass():
     for module in ("cs231n.layers", "cs231n.layer_utils"):
         offers = importlib.import_module(module).__all__
         for name in offers:
-            if name.endswith("_forward"):
+            if "_forward" in name:
                 assert name.replace("_forward", "_backward") in offers
 
 
@@ -102,6 +103,8 @@ def test_what_is_offered_is_documented_with_its_parameters(module, name):
 @pytest.mark.parametrize("offer", [
     cs231n.classifiers.fc_net.FullyConnectedNet,
     cs231n.classifiers.fc_net.FullyConnectedNet.loss,
+    cs231n.classifiers.cnn.ThreeLayerConvNet,
+    cs231n.classifiers.cnn.ThreeLayerConvNet.loss,
     cs231n.solver.Solver.check_accuracy,
 ])
 def test_a_class_documents_the_parameters_of_its_methods(offer):

@@ -4,8 +4,6 @@ import numbers
 
 import numpy as np
 
-from .. import initializers
-from ..blocks import in_blocks
 from ..layers import (
     affine_backward,
     affine_forward,
@@ -19,7 +17,8 @@ from ..layers import (
     relu_forward,
     softmax_loss,
 )
-from ..layers.arguments import float_array, require_number, require_positive_integer
+from ..layers.arguments import float_array, require_float_type, require_number, require_positive_integer
+from .weights import add_penalty, initial_weights
 
 __all__ = ["FullyConnectedNet"]
 
@@ -89,8 +88,7 @@ class FullyConnectedNet:
         if normalization not in (None, *NORMALIZATIONS):
             raise ValueError(f'normalization must be None, "batchnorm" or "layernorm", got {normalization!r}')
         require_number("dropout_keep_ratio", dropout_keep_ratio, above=0, most=1)
-        if np.dtype(dtype).kind != "f":
-            raise ValueError(f"dtype must be a floating-point type, got {dtype!r}")
+        require_float_type("dtype", dtype)
         if seed is not None and not isinstance(seed, numbers.Integral):
             raise ValueError(f"seed must be an integer or None, got {seed!r}")
 
@@ -105,7 +103,7 @@ class FullyConnectedNet:
         self.bn_params = [{"mode": "train"} for _ in hidden_dims] if normalization else []
         self.params = {}
         for i, shape in enumerate(zip(dims[:-1], dims[1:], strict=True), start=1):
-            self.params[f"W{i}"] = _initial_weights(shape, weight_scale).astype(dtype, copy=False)
+            self.params[f"W{i}"] = initial_weights(shape, weight_scale).astype(dtype, copy=False)
             self.params[f"b{i}"] = np.zeros(shape[1], dtype)
             if normalization and i < self.num_layers:
                 self.params[f"gamma{i}"] = np.ones(shape[1], dtype)
@@ -147,7 +145,7 @@ class FullyConnectedNet:
         dout, grads[f"W{L}"], grads[f"b{L}"] = affine_backward(dout, caches.pop(L), need_dx=L > 1)
         for i in range(L - 1, 0, -1):
             dout = self._hidden_backward(i, dout, caches.pop(i), grads)
-        return float(loss) + self._regularize(grads), grads
+        return float(loss) + add_penalty(self.params, grads, self.reg), grads
 
     def _hidden_forward(self, i, x):
         """Layer i: affine - [normalization] - ReLU - [dropout]."""
@@ -174,27 +172,3 @@ class FullyConnectedNet:
         # The gradient of the images is of no use.
         dout, grads[f"W{i}"], grads[f"b{i}"] = affine_backward(dout, affine_cache, need_dx=i > 1)
         return dout
-
-    def _regularize(self, grads):
-        """Add the penalty's gradient to those of the weights, and give the penalty."""
-        if self.reg == 0:
-            return 0.0
-
-        def add_decay(dW, W):
-            dW += self.reg * W
-
-        penalty = 0.0
-        for i in range(1, self.num_layers + 1):
-            W = self.params[f"W{i}"]
-            in_blocks(add_decay, grads[f"W{i}"], np.ascontiguousarray(W))
-            penalty += 0.5 * self.reg * float(np.vdot(W, W))
-        return penalty
-
-
-def _initial_weights(shape, weight_scale):
-    if isinstance(weight_scale, str):
-        if weight_scale not in ("xavier", "kaiming"):
-            raise ValueError(f'weight_scale must be a number, "xavier" or "kaiming", got {weight_scale!r}')
-        return getattr(initializers, weight_scale)(shape)
-    require_number("weight_scale", weight_scale, least=0)
-    return initializers.normal(shape, weight_scale)

@@ -7,6 +7,7 @@ and gives ``(loss, dscores)`` at once.
 
 from .activations import relu_backward, relu_forward
 from .affine import affine_backward, affine_forward
+from .convolution import conv_backward_naive, conv_forward_naive
 from .dropout import dropout_backward, dropout_forward
 from .losses import softmax_loss, svm_loss
 from .normalization import (
@@ -19,6 +20,12 @@ from .normalization import (
     spatial_batchnorm_forward,
     spatial_groupnorm_backward,
     spatial_groupnorm_forward,
+)
+from .pooling import (
+    avg_pool_backward_naive,
+    avg_pool_forward_naive,
+    max_pool_backward_naive,
+    max_pool_forward_naive,
 )
 
 __all__ = [
@@ -37,6 +44,12 @@ __all__ = [
     "spatial_groupnorm_backward",
     "dropout_forward",
     "dropout_backward",
+    "conv_forward_naive",
+    "conv_backward_naive",
+    "max_pool_forward_naive",
+    "max_pool_backward_naive",
+    "avg_pool_forward_naive",
+    "avg_pool_backward_naive",
     "softmax_loss",
     "svm_loss",
 ]

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..threads import product
 from .arguments import float_array, require_shape
 
 __all__ = ["affine_forward", "affine_backward"]
@@ -34,7 +35,7 @@ def affine_forward(x, w, b):
     D = int(np.prod(x.shape[1:]))
     require_shape("w", w, (D, w.shape[1]), f"an example of x, {x.shape[1:]}, has {D} values")
     require_shape("b", b, w.shape[1:], "one bias for each column of w")
-    out = x.reshape(len(x), D) @ w + b
+    out = product(x.reshape(len(x), D), w) + b
     return out, (x, w, b)
 
 
@@ -62,7 +63,7 @@ def affine_backward(dout, cache, need_dx=True):
     x, w, _ = cache
     dout = float_array("dout", dout)
     require_shape("dout", dout, (len(x), w.shape[1]), "the shape of the layer's output")
-    dx = (dout @ w.T).reshape(x.shape) if need_dx else None
-    dw = x.reshape(len(x), len(w)).T @ dout
+    dx = product(dout, w.T).reshape(x.shape) if need_dx else None
+    dw = product(x.reshape(len(x), len(w)).T, dout)
     db = np.sum(dout, axis=0)
     return dx, dw, db

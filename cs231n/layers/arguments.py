@@ -9,6 +9,7 @@ __all__ = [
     "class_labels",
     "float_array",
     "layer_mode",
+    "require_float_type",
     "require_number",
     "require_positive_integer",
     "require_shape",
@@ -49,6 +50,12 @@ def require_number(name, value, *, above=-math.inf, least=-math.inf, most=math.i
         bounds = (("above", above), ("of at least", least), ("at most", most))
         wanted = " and ".join(f"{words} {bound}" for words, bound in bounds if math.isfinite(bound))
         raise ValueError(f"{name} must be a number {wanted}, got {value!r}")
+
+
+def require_float_type(name, dtype):
+    """Raise ``ValueError`` unless ``dtype`` is a floating-point type."""
+    if np.dtype(dtype).kind != "f":
+        raise ValueError(f"{name} must be a floating-point type, got {dtype!r}")
 
 
 def layer_mode(name, param):
