@@ -104,7 +104,7 @@ def conv_backward_fast(dout, cache, need_dx=True):
     x, w, b, conv_param = cache
     dout = float_array("dout", dout)
     stride, pad, H_out, W_out = conv_geometry(x, w, b, conv_param)
-    (N, C, H, W), (F, _, HH, WW) = x.shape, w.shape
+    (N, C, H, _), (F, _, HH, WW) = x.shape, w.shape
     require_shape("dout", dout, (N, F, H_out, W_out), "the shape of the layer's output")
     dtype = np.result_type(dout, x, w)
     dx = np.zeros(x.shape, dtype) if need_dx else None

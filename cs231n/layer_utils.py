@@ -1,13 +1,22 @@
 """Sandwich layers: combinations that networks use as one."""
 
 from .fast_layers import conv_backward_fast, conv_forward_fast, max_pool_backward_fast, max_pool_forward_fast
-from .layers import affine_backward, affine_forward, relu_backward, relu_forward
+from .layers import (
+    affine_backward,
+    affine_forward,
+    relu_backward,
+    relu_forward,
+    spatial_batchnorm_backward,
+    spatial_batchnorm_forward,
+)
 
 __all__ = [
     "affine_relu_forward",
     "affine_relu_backward",
     "conv_relu_forward",
     "conv_relu_backward",
+    "conv_bn_relu_forward",
+    "conv_bn_relu_backward",
     "conv_relu_pool_forward",
     "conv_relu_pool_backward",
 ]
@@ -99,6 +108,55 @@ def conv_relu_backward(dout, cache, need_dx=True):
     conv_cache, relu_cache = cache
     da = relu_backward(dout, relu_cache)
     return conv_backward_fast(da, conv_cache, need_dx)
+
+
+def conv_bn_relu_forward(x, w, b, gamma, beta, conv_param, bn_param):
+    """Convolution followed by spatial batch norm and a ReLU.
+
+    Parameters
+    ----------
+    x : array (N, C, H, W)
+    w : array (F, C, HH, WW)
+    b, gamma, beta : array (F,)
+    conv_param : dict
+        stride and pad.
+    bn_param : dict
+        As for :func:`~cs231n.layers.normalization.spatial_batchnorm_forward`.
+
+    Returns
+    -------
+    out : array (N, F, H_out, W_out)
+    cache : tuple
+        For :func:`conv_bn_relu_backward`.
+    """
+    a, conv_cache = conv_forward_fast(x, w, b, conv_param)
+    normalized, bn_cache = spatial_batchnorm_forward(a, gamma, beta, bn_param)
+    out, relu_cache = relu_forward(normalized)
+    return out, (conv_cache, bn_cache, relu_cache)
+
+
+def conv_bn_relu_backward(dout, cache, need_dx=True):
+    """Gradients of :func:`conv_bn_relu_forward`.
+
+    Parameters
+    ----------
+    dout : array (N, F, H_out, W_out)
+        Upstream gradient.
+    cache : tuple
+        From :func:`conv_bn_relu_forward`.
+    need_dx : bool
+        With False, dx is not computed and is None.
+
+    Returns
+    -------
+    dx : array (N, C, H, W)
+    dw : array (F, C, HH, WW)
+    db, dgamma, dbeta : array (F,)
+    """
+    conv_cache, bn_cache, relu_cache = cache
+    dnormalized = relu_backward(dout, relu_cache)
+    da, dgamma, dbeta = spatial_batchnorm_backward(dnormalized, bn_cache)
+    return *conv_backward_fast(da, conv_cache, need_dx), dgamma, dbeta
 
 
 def conv_relu_pool_forward(x, w, b, conv_param, pool_param):

@@ -13,6 +13,8 @@ from cs231n import initializers
 from cs231n.classifiers.cnn import ThreeLayerConvNet
 from cs231n.gradient_check import eval_numerical_gradient, eval_numerical_gradient_array
 from cs231n.layer_utils import (
+    conv_bn_relu_backward,
+    conv_bn_relu_forward,
     conv_relu_backward,
     conv_relu_forward,
     conv_relu_pool_backward,
@@ -31,6 +33,8 @@ from cs231n.solver import Solver
 CONV_PARAM = {"stride": 1, "pad": 1}
 POOL_PARAM = {"pool_height": 2, "pool_width": 2, "stride": 2}
 SANDWICHES = {
+    "conv_bn_relu": (
+        lambda *arguments: conv_bn_relu_forward(*arguments, CONV_PARAM, {"mode": "train"}), conv_bn_relu_backward),
     "conv_relu": (lambda x, w, b: conv_relu_forward(x, w, b, CONV_PARAM), conv_relu_backward),
     "conv_relu_pool": (
         lambda x, w, b: conv_relu_pool_forward(x, w, b, CONV_PARAM, POOL_PARAM), conv_relu_pool_backward),
@@ -40,8 +44,9 @@ SANDWICHES = {
 # Sandwich layers
 
 
-def sandwich_arguments(rng, layout=np.copy):
-    return [layout(rng.standard_normal(shape)) for shape in ((2, 3, 6, 8), (4, 3, 3, 3), (4,))]
+def sandwich_arguments(name, rng, layout=np.copy):
+    vectors = [(4,)] * (3 if name == "conv_bn_relu" else 1)  # b, and gamma and beta
+    return [layout(rng.standard_normal(shape)) for shape in ((2, 3, 6, 8), (4, 3, 3, 3), *vectors)]
 
 
 @pytest.mark.parametrize("name", sorted(SANDWICHES))
@@ -49,12 +54,15 @@ def sandwich_arguments(rng, layout=np.copy):
 def test_a_sandwich_agrees_with_pytorch(name, seed, layout):
     forward, backward = SANDWICHES[name]
     rng = np.random.default_rng(seed)
-    arguments = sandwich_arguments(rng, layout)
+    arguments = sandwich_arguments(name, rng, layout)
     out, cache = forward(*arguments)
     dout = layout(rng.standard_normal(out.shape))
 
     inputs = tensors(*arguments)
-    expected = torch.relu(F.conv2d(*inputs, padding=1))
+    expected = F.conv2d(*inputs[:3], padding=1)
+    if name == "conv_bn_relu":
+        expected = F.batch_norm(expected, None, None, *inputs[3:], training=True)
+    expected = torch.relu(expected)
     if name == "conv_relu_pool":
         expected = F.max_pool2d(expected, 2)
     assert_agrees(out, expected)
@@ -86,7 +94,7 @@ def test_a_sandwich_equals_its_layers_one_by_one_where_values_are_equal_or_zero_
 def test_a_sandwich_matches_numerical_gradients(name):
     forward, backward = SANDWICHES[name]
     rng = np.random.default_rng(0)
-    arguments = sandwich_arguments(rng)
+    arguments = sandwich_arguments(name, rng)
     out, cache = forward(*arguments)
     dout = rng.standard_normal(out.shape)
     for array, gradient in zip(arguments, backward(dout, cache), strict=True):
@@ -98,13 +106,12 @@ def test_a_sandwich_matches_numerical_gradients(name):
 def test_the_gradient_of_the_input_can_be_left_out(name):
     forward, backward = SANDWICHES[name]
     rng = np.random.default_rng(1)
-    out, cache = forward(*sandwich_arguments(rng))
+    out, cache = forward(*sandwich_arguments(name, rng))
     dout = rng.standard_normal(out.shape)
-    _, dw, db = backward(dout, cache)
-    none, dw_alone, db_alone = backward(dout, cache, need_dx=False)
+    none, *alone = backward(dout, cache, need_dx=False)
     assert none is None
-    assert_array_equal(dw_alone, dw)
-    assert_array_equal(db_alone, db)
+    for gradient, expected in zip(alone, backward(dout, cache)[1:], strict=True):
+        assert_array_equal(gradient, expected)
 
 
 # The network
