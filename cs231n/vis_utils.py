@@ -8,6 +8,7 @@ from itertools import cycle
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LogNorm
+from matplotlib.ticker import MaxNLocator
 
 __all__ = [
     "COLOURS",
@@ -280,6 +281,8 @@ def learning_curves(solvers, smooth=0.9):
     left.set(title="Training loss (running average)", xlabel="iteration", ylabel="loss")
     middle.set(title="Training accuracy", xlabel="epoch", ylabel="accuracy")
     right.set(title="Validation accuracy", xlabel="epoch", ylabel="accuracy")
+    for ax in (middle, right):
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.legend(fontsize=9)
 
 
