@@ -8,19 +8,25 @@ from itertools import cycle
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LogNorm
+from matplotlib.ticker import MaxNLocator
 
 __all__ = [
     "COLOURS",
     "accuracy_map",
+    "bars",
+    "batchnorm_graph",
     "bowl_paths",
     "class_samples",
     "confusion_matrix",
+    "feature_histograms",
     "first_layer_weights",
     "images",
     "layer_statistics",
     "learning_curves",
     "lines",
+    "normalization_cubes",
     "softmax_picture",
+    "training_accuracies",
     "unit_weights",
     "use_style",
     "visualize_grid",
@@ -275,7 +281,145 @@ def learning_curves(solvers, smooth=0.9):
     left.set(title="Training loss (running average)", xlabel="iteration", ylabel="loss")
     middle.set(title="Training accuracy", xlabel="epoch", ylabel="accuracy")
     right.set(title="Validation accuracy", xlabel="epoch", ylabel="accuracy")
+    for ax in (middle, right):
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.legend(fontsize=9)
+
+
+def bars(ax, values, title, xlabel):
+    """A number for each name, as labelled horizontal bars from top to bottom.
+
+    Parameters
+    ----------
+    ax : matplotlib axes
+    values : dict of str to number
+    title, xlabel : str
+    """
+    drawn = ax.barh(list(values), list(values.values()), color=COLOURS[0], height=0.6)
+    ax.bar_label(drawn, fmt="%.2f", padding=3, fontsize=9)
+    ax.set(title=title, xlabel=xlabel)
+    ax.invert_yaxis()
+    ax.margins(x=0.12)
+    ax.grid(False, axis="y")
+
+
+def feature_histograms(stages):
+    """Distribution of single features over a batch, one picture a stage.
+
+    Parameters
+    ----------
+    stages : dict of str to array (N, D)
+        At most seven features D.
+    """
+    fig, axes = plt.subplots(1, len(stages), figsize=(11, 3))
+    for ax, (name, x) in zip(np.atleast_1d(axes), stages.items(), strict=True):
+        bins = np.linspace(x.min(), x.max(), 60)
+        for feature, colour in zip(range(x.shape[1]), COLOURS):
+            style = {"histtype": "stepfilled", "alpha": 0.35, "density": True}
+            ax.hist(x[:, feature], bins, color=colour, label=f"feature {feature + 1}", **style)
+        ax.set(title=name, xlabel="value", ylabel="density")
+    np.atleast_1d(axes)[0].legend(fontsize=9)
+
+
+# Node: place and what it computes. Arrow: from, to, the gradient it carries back, and where that is written.
+BATCHNORM_NODES = {
+    "x": (0, 1, "$x$"),
+    "mu": (1.15, 2, r"$\mu = \mathrm{mean}(x)$"),
+    "c": (2.3, 1, r"$c = x - \mu$"),
+    "s": (3.3, 0, "$s = c^2$"),
+    "v": (4.75, 0, r"$v = \mathrm{mean}(s)$"),
+    "sigma": (6.4, 0, r"$\sigma = \sqrt{v + \varepsilon}$"),
+    "r": (7.85, 0, r"$r = 1 / \sigma$"),
+    "x_hat": (6.9, 1, r"$\hat x = c \cdot r$"),
+    "out": (9.3, 1, r"$\mathrm{out} = \gamma \hat x + \beta$"),
+    "gamma": (8.5, 2, r"$\gamma$"),
+    "beta": (10.1, 2, r"$\beta$"),
+}
+BATCHNORM_ARROWS = [
+    ("x", "mu", r"$\frac{1}{N}\,d\mu$", -0.3, 0.12),
+    ("x", "c", "$dc$", 0, 0.13),
+    ("mu", "c", r"$-\sum dc$", 0.4, 0.1),
+    ("c", "s", r"$2c \cdot ds$", -0.42, -0.08),
+    ("c", "x_hat", r"$d\hat x \cdot r$", 0, 0.13),
+    ("s", "v", r"$\frac{1}{N}\,dv$", -0.05, 0.2),
+    ("v", "sigma", r"$\frac{1}{2}\,r\,d\sigma$", 0, 0.2),
+    ("sigma", "r", "$-r^2\\,dr$", 0.06, 0.22),
+    ("r", "x_hat", r"$\sum d\hat x \cdot c$", 0.55, 0.03),
+    ("x_hat", "out", r"$\gamma \cdot d\mathrm{out}$", -0.08, 0.13),
+    ("gamma", "out", r"$\sum d\mathrm{out} \cdot \hat x$", -0.62, 0.0),
+    ("beta", "out", r"$\sum d\mathrm{out}$", 0.45, 0.0),
+]
+
+
+def batchnorm_graph():
+    """The computation graph of batch normalization: forward in the boxes, along the arrows what comes back."""
+    fig, ax = plt.subplots(figsize=(11, 3.6))
+    ax.set(xlim=(-0.5, 10.8), ylim=(-0.4, 2.35))
+    ax.set(title="Forward, along the arrows; in orange, the gradient that comes back through each")
+    _bare(ax)
+    boxes = {
+        name: ax.text(
+            x, y, text, ha="center", va="center", fontsize=12, zorder=3,
+            bbox={"boxstyle": "round,pad=0.4", "facecolor": "#E8F2FA", "edgecolor": COLOURS[0]},
+        )
+        for name, (x, y, text) in BATCHNORM_NODES.items()
+    }  # fmt: skip
+    for start, end, gradient, right, up in BATCHNORM_ARROWS:
+        (x0, y0, _), (x1, y1, _) = BATCHNORM_NODES[start], BATCHNORM_NODES[end]
+        ax.annotate(
+            "", (x1, y1), (x0, y0), zorder=2,
+            arrowprops={
+                "arrowstyle": "-|>", "color": COLOURS[0], "linewidth": 1.5,
+                "patchA": boxes[start].get_bbox_patch(), "patchB": boxes[end].get_bbox_patch(),
+            },
+        )  # fmt: skip
+        ax.text(
+            (x0 + x1) / 2 + right, (y0 + y1) / 2 + up, gradient, ha="center", va="center", color=COLOURS[1], fontsize=11
+        )
+
+
+def normalization_cubes(shares):
+    """Blocks of activations, with those that share a mean and a variance with the first one in colour.
+
+    Parameters
+    ----------
+    shares : dict of str to boolean array (N, C, P)
+        Under the name of a normalization: of N examples, C channels and P places, which ones belong together.
+    """
+    fig, axes = plt.subplots(1, len(shares), figsize=(11, 2.4))
+    depth = np.array([0.42, 0.36])
+    for ax, (name, together) in zip(np.atleast_1d(axes), shares.items(), strict=True):
+        N, C, P = together.shape
+        right, down = np.array([1.0, 0.0]), np.array([0.0, -1.0])
+        # Front: channels and places of the first example. Top: first places. Side: the last channel.
+        faces = [(together[0], np.zeros(2), right, down), (together[:, :, 0].T, np.zeros(2), right, depth)]
+        faces.append((together[:, -1].T, C * right, down, depth))
+        for cells, corner, along, across in faces:
+            for i, j in np.ndindex(cells.shape):
+                start = corner + i * along + j * across
+                outline = [start, start + along, start + along + across, start + across]
+                colour = COLOURS[1] if cells[i, j] else "0.94"
+                ax.add_patch(plt.Polygon(outline, facecolor=colour, edgecolor="0.35", linewidth=0.7))
+        ax.text(C / 2, -P - 0.3, f"{C} channels", ha="center", va="top", fontsize=9)
+        ax.text(-0.3, -P / 2, f"{P} places", ha="right", va="center", rotation=90, fontsize=9)
+        ax.text(*(C * right + P * down + N / 2 * depth + (0.35, -0.2)), f"{N} examples", va="top", fontsize=9)
+        ax.set(title=name, xlim=(-1.2, C + N * depth[0] + 1.2), ylim=(-P - 1.2, N * depth[1] + 0.3), aspect="equal")
+        _bare(ax)
+
+
+def training_accuracies(panels):
+    """Training accuracy after each epoch, one pair of axes a panel, on one scale.
+
+    Parameters
+    ----------
+    panels : dict of str to dict of str to Solver
+        Under the title of a panel, the runs in it.
+    """
+    fig, axes = plt.subplots(1, len(panels), figsize=(11, 3.3), sharey=True)
+    for ax, (title, solvers) in zip(np.atleast_1d(axes), panels.items(), strict=True):
+        curves = {name: solver.train_acc_history for name, solver in solvers.items()}
+        epochs = range(len(next(iter(curves.values()))))
+        lines(ax, curves, title, "epoch", "training accuracy", x=epochs)
 
 
 def confusion_matrix(true, predicted, names):
