@@ -408,7 +408,8 @@ def kept_shares(p, shares, n):
     jitter = np.linspace(-0.02, 0.02, shares.shape[1])
     where, deviation = p[:, None] + jitter, 100 * (shares - p[:, None])
     left.plot(where.ravel(), deviation.ravel(), ".", markersize=2.5, color=COLOURS[0], label="one mask")
-    left.set(title="Each mask keeps about a share p", xlabel="probability to keep p")
+    left.set(title="Each mask keeps about a share p", xlabel="probability to keep p", xlim=(-0.02, 1.02))
+    left.margins(y=0.25)
     left.set_ylabel("share kept − p [percentage points]")
     left.legend(fontsize=9, loc="upper right")
     right.plot(fine, 100 * spread, color="0.6", label="√(p(1 − p)/n)")
@@ -437,6 +438,7 @@ def bands(ax, curves, title, xlabel, ylabel, x=None):
         ax.plot(where, mean, color=colour, label=name, marker=marker if len(mean) <= 30 else None, markersize=4)
         ax.fill_between(where, mean - spread, mean + spread, color=colour, alpha=0.2, linewidth=0)
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    ax.xaxis.get_major_locator().set_params(integer=x is None)
     ax.legend(fontsize=9)
 
 
