@@ -461,6 +461,8 @@ def grouped_bars(ax, values, groups, title, ylabel, fmt="%.2f"):
         ax.bar_label(bars, fmt=fmt, fontsize=8)
     ax.set_xticks(where, groups)
     ax.set(title=title, ylabel=ylabel)
+    ax.set_axisbelow(True)
+    ax.grid(False, axis="x")
     ax.margins(y=0.3)
     ax.legend(fontsize=9, ncols=len(values), loc="upper left")
 
