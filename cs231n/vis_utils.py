@@ -13,6 +13,8 @@ from matplotlib.ticker import MaxNLocator
 __all__ = [
     "COLOURS",
     "accuracy_map",
+    "against_diagonal",
+    "bands",
     "bars",
     "batchnorm_graph",
     "bowl_paths",
@@ -20,10 +22,14 @@ __all__ = [
     "confusion_matrix",
     "feature_histograms",
     "first_layer_weights",
+    "grouped_bars",
     "images",
+    "kept_shares",
     "layer_statistics",
     "learning_curves",
     "lines",
+    "mask_images",
+    "masked_nets",
     "normalization_cubes",
     "softmax_picture",
     "training_accuracies",
@@ -475,3 +481,147 @@ def visualize_grid(Xs, ubound=255.0, padding=1):
         low, high = image.min(), image.max()
         grid[top : top + H, left : left + W] = ubound * (image - low) / (high - low if high > low else 1.0)
     return grid
+
+
+def masked_nets(nets, widths, per_row=4):
+    """A fully connected net drawn several times, each time with some units left out.
+
+    Parameters
+    ----------
+    nets : dict of str to list of boolean arrays
+        Under the title of a drawing: which units of each hidden layer are there.
+    widths : sequence of int
+        Units of every layer, inputs and outputs included.
+    per_row : int
+        Drawings in a row.
+    """
+    rows = -(-len(nets) // per_row)
+    fig, axes = plt.subplots(rows, per_row, figsize=(11, 2.7 * rows), squeeze=False)
+    for ax in axes.flat:
+        _bare(ax)
+    for ax, (title, masks) in zip(axes.flat, nets.items(), strict=False):
+        there = [np.ones(widths[0], bool), *masks, np.ones(widths[-1], bool)]
+        heights = [np.arange(width) - (width - 1) / 2 for width in widths]
+        for layer in range(len(widths) - 1):
+            for i, j in np.ndindex(widths[layer], widths[layer + 1]):
+                if there[layer][i] and there[layer + 1][j]:
+                    ends = [heights[layer][i], heights[layer + 1][j]]
+                    ax.plot([layer, layer + 1], ends, color="0.7", linewidth=0.7, zorder=1)
+        for layer, (kept, height) in enumerate(zip(there, heights, strict=True)):
+            colour = COLOURS[0] if 0 < layer < len(widths) - 1 else "0.4"
+            ax.scatter(np.full(kept.sum(), layer), height[kept], s=110, color=colour, zorder=2)
+            gone = np.full((~kept).sum(), layer)
+            ax.scatter(gone, height[~kept], s=110, facecolor="white", edgecolor="0.6", linestyle=":", zorder=2)
+            ax.scatter(gone, height[~kept], s=40, marker="x", color=COLOURS[1], linewidth=1.5, zorder=3)
+        ax.set_title(title, fontsize=11, loc="center")
+        ax.set(xlim=(-0.4, len(widths) - 0.6), ylim=(-max(widths) / 2 - 0.1, max(widths) / 2 + 0.1))
+
+
+def mask_images(masks):
+    """Masks side by side: dark where a value is kept, light where it is dropped.
+
+    Parameters
+    ----------
+    masks : dict of str to boolean array (N, D)
+        An example a row, a unit a column.
+    """
+    fig, axes = plt.subplots(1, len(masks), figsize=(11, 2.9), sharey=True)
+    for ax, (name, mask) in zip(np.atleast_1d(axes), masks.items(), strict=True):
+        ax.imshow(mask, cmap="Blues", vmin=-0.1, vmax=1.2, aspect="auto")
+        ax.set(title=name, xlabel="unit")
+        ax.grid(False)
+    np.atleast_1d(axes)[0].set_ylabel("example")
+
+
+def kept_shares(p, shares, n):
+    """The share kept by each of many masks, less the probability to keep, and the spread of that share.
+
+    Parameters
+    ----------
+    p : array (P,)
+        Probabilities to keep.
+    shares : array (P, T)
+        The share kept by each of T masks.
+    n : int
+        Values a mask has.
+    """
+    fig, (left, right) = plt.subplots(1, 2, figsize=(11, 3.4))
+    fine = np.linspace(0, 1, 200)
+    spread = np.sqrt(fine * (1 - fine) / n)
+    left.fill_between(fine, -200 * spread, 200 * spread, color="0.88", label="± 2 √(p(1 − p)/n)")
+    jitter = np.linspace(-0.02, 0.02, shares.shape[1])
+    where, deviation = p[:, None] + jitter, 100 * (shares - p[:, None])
+    left.plot(where.ravel(), deviation.ravel(), ".", markersize=2.5, color=COLOURS[0], label="one mask")
+    left.set(title="Each mask keeps about a share p", xlabel="probability to keep p", xlim=(-0.02, 1.02))
+    left.margins(y=0.25)
+    left.set_ylabel("share kept − p [percentage points]")
+    left.legend(fontsize=9, loc="upper right")
+    right.plot(fine, 100 * spread, color="0.6", label="√(p(1 − p)/n)")
+    right.plot(p, 100 * shares.std(axis=1), "o", label="standard deviation of the masks")
+    right.set(title="Its spread is that of coin tosses", xlabel="probability to keep p", ylim=(0, None))
+    right.set_ylabel("spread [percentage points]")
+    right.legend(fontsize=9, loc="lower center")
+
+
+def bands(ax, curves, title, xlabel, ylabel, x=None):
+    """Named curves, each the mean of several runs in a band of one standard deviation to either side.
+
+    Parameters
+    ----------
+    ax : matplotlib axes
+    curves : dict of str to array (R, T)
+        R runs of T points.
+    title, xlabel, ylabel : str
+    x : sequence of numbers, optional
+        Default 0, 1, ….
+    """
+    for (name, runs), marker, colour in zip(curves.items(), cycle(MARKERS), cycle(COLOURS)):
+        runs = np.asarray(runs)
+        mean, spread = runs.mean(axis=0), runs.std(axis=0)
+        where = np.arange(len(mean)) if x is None else x
+        ax.plot(where, mean, color=colour, label=name, marker=marker if len(mean) <= 30 else None, markersize=4)
+        ax.fill_between(where, mean - spread, mean + spread, color=colour, alpha=0.2, linewidth=0)
+    ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    ax.xaxis.get_major_locator().set_params(integer=x is None)
+    ax.legend(fontsize=9)
+
+
+def grouped_bars(ax, values, groups, title, ylabel, fmt="%.2f"):
+    """Bars in groups, their heights written above them.
+
+    Parameters
+    ----------
+    ax : matplotlib axes
+    values : dict of str to sequence of numbers
+        Under the name of a colour, the height in each group.
+    groups : sequence of str
+    title, ylabel : str
+    fmt : str
+        Of the heights.
+    """
+    where, width = np.arange(len(groups)), 0.8 / len(values)
+    for i, (name, heights) in enumerate(values.items()):
+        bars = ax.bar(where + (i - (len(values) - 1) / 2) * width, heights, width, label=name)
+        ax.bar_label(bars, fmt=fmt, fontsize=8)
+    ax.set_xticks(where, groups)
+    ax.set(title=title, ylabel=ylabel)
+    ax.set_axisbelow(True)
+    ax.grid(False, axis="x")
+    ax.margins(y=0.3)
+    ax.legend(fontsize=9, ncols=len(values), loc="upper left")
+
+
+def against_diagonal(ax, x, y, title, xlabel, ylabel):
+    """Points that lie on the diagonal where two measurements agree.
+
+    Parameters
+    ----------
+    ax : matplotlib axes
+    x, y : arrays (N,)
+    title, xlabel, ylabel : str
+    """
+    ends = [min(x.min(), y.min()), max(x.max(), y.max())]
+    ax.plot(ends, ends, color="0.6", linewidth=1.2, label="equal")
+    ax.plot(x, y, "o", markersize=3.5, label="one unit")
+    ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    ax.legend(fontsize=9)

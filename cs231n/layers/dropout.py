@@ -8,7 +8,7 @@ __all__ = ["dropout_forward", "dropout_backward"]
 
 
 def dropout_forward(x, dropout_param):
-    """Inverted dropout: in training mode each value is kept with probability p and divided by p, or else set to 0.
+    """Inverted dropout: in training each value is kept with probability p and divided by p, or set to 0.
 
     The division keeps the expected value of each output at x, so that test mode passes x on as it is.
     Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting" (2014), section 10 for the
