@@ -399,7 +399,7 @@ def windows_as_columns(x, w):
     height = max(H, HH * WW)
     matrix_left = W + HH * WW + 3.4
     out_left = matrix_left + H_out * W_out + 1.6
-    ax = _canvas(out_left + H_out * W_out + 0.1, height + 1, unit=0.46)
+    ax = _canvas(out_left + H_out * W_out + 0.1, height + 1.1, unit=0.46)
     middle = 1 + (height - 1) / 2
 
     def put(array, left, top, title, colours=None):
@@ -457,7 +457,8 @@ def photographs(pictures, columns=4, frame=0):
         ax.imshow(shown, cmap="gray", vmin=0, vmax=1, alpha=np.where(unknown, 0.0, 1.0), zorder=2)
         if frame:
             box = (frame - 0.5, frame - 0.5), W - 2 * frame, H - 2 * frame
-            ax.add_patch(plt.Rectangle(*box, fill=False, edgecolor="white", linestyle=(0, (3, 3)), zorder=3))
+            ax.add_patch(plt.Rectangle(*box, fill=False, edgecolor="black", zorder=3))
+            ax.add_patch(plt.Rectangle(*box, fill=False, edgecolor="white", linestyle=(0, (3, 3)), zorder=4))
         ax.set_title(title, fontsize=10)
 
 
@@ -505,16 +506,16 @@ def durations(seconds, title):
     Parameters
     ----------
     seconds : dict of str to dict of str to float
-        For each task, the time of each way to do it.
+        For each task, the time of each way to do it; the first task has all ways.
     title : str
     """
     ways = list(next(iter(seconds.values())))
     fig, ax = plt.subplots(figsize=(8, 0.4 + 0.32 * len(ways) * len(seconds)))
     for i, way in enumerate(ways):
-        places = [task * (len(ways) + 0.6) + i for task in range(len(seconds))]
-        times = [1e3 * times[way] for times in seconds.values()]
-        bars = ax.barh(places, times, height=0.9, color=COLOURS[i], label=way)
-        ax.bar_label(bars, fmt=" %.3g", fontsize=9)
+        times = {task: 1e3 * times[way] for task, times in enumerate(seconds.values()) if way in times}
+        places = [task * (len(ways) + 0.6) + i for task in times]
+        bars = ax.barh(places, list(times.values()), height=0.9, color=COLOURS[i], label=way)
+        ax.bar_label(bars, [f" {time:,.0f}" if time >= 10 else f" {time:.2g}" for time in times.values()], fontsize=9)
     middles = [task * (len(ways) + 0.6) + (len(ways) - 1) / 2 for task in range(len(seconds))]
     ax.set_yticks(middles, seconds)
     ax.set(xscale="log", xlabel="time [ms]", title=title)
