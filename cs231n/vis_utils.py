@@ -7,7 +7,7 @@ from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.colors import LogNorm
+from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.ticker import MaxNLocator
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "bowl_paths",
     "class_samples",
     "confusion_matrix",
+    "durations",
     "feature_histograms",
     "first_layer_weights",
     "grouped_bars",
@@ -31,11 +32,15 @@ __all__ = [
     "mask_images",
     "masked_nets",
     "normalization_cubes",
+    "numbers",
+    "photographs",
     "softmax_picture",
     "training_accuracies",
     "unit_weights",
     "use_style",
     "visualize_grid",
+    "window_positions",
+    "windows_as_columns",
 ]
 
 # Okabe and Ito's palette, told apart by readers with any colour vision.
@@ -456,6 +461,218 @@ def confusion_matrix(true, predicted, names):
     ax.grid(False)
     fig.colorbar(image, label="share of the true class")
     return shares
+
+
+# Small arrays, photographs and windows: the pictures of convolution and pooling
+
+
+def _cells(ax, array, left, top, colours):
+    """The numbers of an array (H, W) in cells of width and height 1; NaN is hatched."""
+    for (row, column), value in np.ndenumerate(array):
+        unknown = np.isnan(value)
+        ax.add_patch(
+            plt.Rectangle(
+                (left + column, top + row),
+                1,
+                1,
+                facecolor=colours[row, column],
+                edgecolor="0.5",
+                linewidth=0.8,
+                hatch="////" if unknown else None,
+            )
+        )
+        if not unknown:
+            text = f"{round(value, 2) + 0.0:g}".replace("-", "−")
+            ax.text(left + column + 0.5, top + row + 0.5, text, ha="center", va="center", fontsize=10)
+
+
+def _tint(colour, strength=0.45):
+    """A colour mixed with white, so that black text on it can be read."""
+    return tuple(1 - strength * (1 - channel) for channel in to_rgb(colour))
+
+
+def _canvas(width, height, unit):
+    """Axes without axes, in which a cell of width and height 1 measures ``unit`` inches."""
+    unit = min(unit, 11 / width)
+    fig, ax = plt.subplots(figsize=(unit * width, unit * height))
+    ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal")
+    _bare(ax)
+    return ax
+
+
+def numbers(arrays, marked=None, faint=None, row_names=None):
+    """Small arrays side by side, with their numbers in the cells; NaN is drawn as a hatched cell.
+
+    Parameters
+    ----------
+    arrays : dict of str to array (H, W)
+        Under their titles.
+    marked : dict of str to array (H, W), optional
+        For some of the titles the cells to colour: k > 0, or True, takes the k-th colour of the palette.
+    faint : dict of str to boolean array (H, W), optional
+        The cells to draw in grey, such as padding.
+    row_names : sequence of str, optional
+        Of the rows of the first array.
+    """
+    marked, faint = marked or {}, faint or {}
+    left = 0.1 + 0.27 * max(map(len, row_names or [""]))
+    places = []
+    for title, array in arrays.items():
+        places.append(left)
+        left += max(array.shape[1], 0.245 * max(map(len, title.split("\n")))) + 0.8
+    lines_of_title = max(title.count("\n") for title in arrays) + 1
+    top = 0.3 + 0.5 * lines_of_title
+    ax = _canvas(left - 0.7, top + max(len(array) for array in arrays.values()) + 0.1, unit=0.46)
+    for place, (title, array) in zip(places, arrays.items()):
+        colours = np.full(array.shape, "white", object)
+        colours[faint.get(title, np.zeros(array.shape, bool))] = "0.88"
+        for index, mark in np.ndenumerate(np.asarray(marked.get(title, np.zeros(array.shape))).astype(int)):
+            if mark:
+                colours[index] = _tint(COLOURS[mark - 1])
+        _cells(ax, np.asarray(array, np.float64), place, top, colours)
+        ax.text(place, top - 0.2, title, va="bottom", fontsize=11)
+    for row, name in enumerate(row_names or []):
+        ax.text(places[0] - 0.2, top + row + 0.5, name, ha="right", va="center", fontsize=10)
+
+
+def windows_as_columns(x, w):
+    """How a convolution with stride 1 becomes a matrix product: each window of x a column, the filter a row.
+
+    Parameters
+    ----------
+    x : array (H, W)
+    w : array (HH, WW)
+    """
+    (H, W), (HH, WW) = x.shape, w.shape
+    H_out, W_out = H - HH + 1, W - WW + 1
+    windows = np.lib.stride_tricks.sliding_window_view(x, w.shape).reshape(H_out * W_out, HH * WW)
+    height = max(H, HH * WW)
+    matrix_left = W + HH * WW + 3.4
+    out_left = matrix_left + H_out * W_out + 1.6
+    ax = _canvas(out_left + H_out * W_out + 0.1, height + 1.1, unit=0.46)
+    middle = 1 + (height - 1) / 2
+
+    def put(array, left, top, title, colours=None):
+        colours = np.full(array.shape, "white", object) if colours is None else colours
+        _cells(ax, array, left, top, colours)
+        ax.text(left, top - 0.2, title, va="bottom", fontsize=11)
+
+    put(x, 0.1, 1 + (height - H) / 2, "x")
+    column_colours = np.empty((1, H_out * W_out), object)
+    for i, (row, column) in enumerate(np.ndindex(H_out, W_out)):
+        colour = COLOURS[i % len(COLOURS)]
+        column_colours[0, i] = _tint(colour)
+        inset = 0.07 + 0.06 * i
+        ax.add_patch(
+            plt.Rectangle(
+                (0.1 + column + inset, 1 + (height - H) / 2 + row + inset),
+                WW - 2 * inset,
+                HH - 2 * inset,
+                fill=False,
+                edgecolor=colour,
+                linewidth=2,
+            )
+        )
+    put(w.reshape(1, -1), W + 1.5, middle, "the filter, a row")
+    ax.text(matrix_left - 0.95, middle + 0.5, "·", ha="center", va="center", fontsize=20)
+    matrix_colours = np.repeat(column_colours, HH * WW, axis=0)
+    put(windows.T, matrix_left, 1 + (height - HH * WW) / 2, "windows, a column each", matrix_colours)
+    ax.text(out_left - 0.8, middle + 0.5, "=", ha="center", va="center", fontsize=16)
+    put(w.reshape(1, -1) @ windows.T, out_left, middle, "out, a row", column_colours)
+
+
+def photographs(pictures, columns=4, frame=0):
+    """Pictures side by side, on the scale 0…255; NaN is hatched.
+
+    Parameters
+    ----------
+    pictures : dict of str to array (H, W) or (H, W, 3)
+        Under their titles.
+    columns : int
+    frame : int
+        Width in pixels of a border that was added to the pictures; a dashed line marks where it begins.
+    """
+    rows = -(-len(pictures) // columns)
+    H, W = next(iter(pictures.values())).shape[:2]
+    height = rows * (11 / columns * H / W + 0.3)
+    fig, axes = plt.subplots(rows, columns, figsize=(11, height), squeeze=False)
+    for ax in axes.flat:
+        _bare(ax)
+    for ax, (title, picture) in zip(axes.flat, pictures.items()):
+        H, W = picture.shape[:2]
+        unknown = np.isnan(picture).reshape(H, W, -1).any(axis=2)
+        shown = np.where(np.isnan(picture), 255, picture).clip(0, 255) / 255
+        if unknown.any():
+            ax.add_patch(plt.Rectangle((-0.5, -0.5), W, H, facecolor="white", edgecolor="0.5", hatch="////"))
+        ax.imshow(shown, cmap="gray", vmin=0, vmax=1, alpha=np.where(unknown, 0.0, 1.0), zorder=2)
+        if frame:
+            box = (frame - 0.5, frame - 0.5), W - 2 * frame, H - 2 * frame
+            ax.add_patch(plt.Rectangle(*box, fill=False, edgecolor="black", zorder=3))
+            ax.add_patch(plt.Rectangle(*box, fill=False, edgecolor="white", linestyle=(0, (3, 3)), zorder=4))
+        ax.set_title(title, fontsize=10)
+
+
+def window_positions(geometries, columns=2):
+    """Where a window lies along one axis, position by position; pixels that no window covers are crossed out.
+
+    Parameters
+    ----------
+    geometries : dict of str to tuple (H, f, pad, stride)
+        Under their titles.
+    columns : int
+    """
+    rows = -(-len(geometries) // columns)
+    fig, axes = plt.subplots(rows, columns, figsize=(11, 2.35 * rows), squeeze=False)
+    for ax in axes.flat[len(geometries) :]:
+        ax.set_visible(False)
+    for ax, (title, (H, f, pad, stride)) in zip(axes.flat, geometries.items()):
+        starts = range(0, H + 2 * pad - f + 1, stride)
+        covered = {pixel for start in starts for pixel in range(start, start + f)}
+        for i, start in enumerate(starts):
+            colour = COLOURS[i % 6]
+            ax.add_patch(
+                plt.Rectangle((start + 0.08, i + 1.15), f - 0.16, 0.7, facecolor=_tint(colour, 0.7), edgecolor=colour)
+            )
+        for pixel in range(H + 2 * pad):
+            padding = not pad <= pixel < pad + H
+            cell = plt.Rectangle((pixel, 0), 1, 1, facecolor="0.88" if padding else "white", edgecolor="0.4")
+            ax.add_patch(cell)
+            ax.text(pixel + 0.5, 0.5, "0" if padding else f"{pixel - pad}", ha="center", va="center", fontsize=9)
+            if pixel not in covered:
+                ax.plot([pixel + 0.1, pixel + 0.9], [0.1, 0.9], color=COLOURS[1], linewidth=2.5)
+                ax.plot([pixel + 0.1, pixel + 0.9], [0.9, 0.1], color=COLOURS[1], linewidth=2.5)
+        ax.set(xlim=(-0.1, H + 2 * pad + 0.1), ylim=(len(starts) + 1.1, -0.1), ylabel="output")
+        ax.set_yticks([i + 1.5 for i in range(len(starts))], range(len(starts)))
+        ax.set_xticks([])
+        ax.set_title(title, fontsize=10)
+        ax.grid(False)
+        for spine in ax.spines.values():
+            spine.set_visible(False)
+
+
+def durations(seconds, title):
+    """Times side by side on a logarithmic axis, as bars.
+
+    Parameters
+    ----------
+    seconds : dict of str to dict of str to float
+        For each task, the time of each way to do it; the first task has all ways.
+    title : str
+    """
+    ways = list(next(iter(seconds.values())))
+    fig, ax = plt.subplots(figsize=(8, 0.4 + 0.32 * len(ways) * len(seconds)))
+    for i, way in enumerate(ways):
+        times = {task: 1e3 * times[way] for task, times in enumerate(seconds.values()) if way in times}
+        places = [task * (len(ways) + 0.6) + i for task in times]
+        bars = ax.barh(places, list(times.values()), height=0.9, color=COLOURS[i], label=way)
+        ax.bar_label(bars, [f" {time:,.0f}" if time >= 10 else f" {time:.2g}" for time in times.values()], fontsize=9)
+    middles = [task * (len(ways) + 0.6) + (len(ways) - 1) / 2 for task in range(len(seconds))]
+    ax.set_yticks(middles, seconds)
+    ax.set(xscale="log", xlabel="time [ms]", title=title)
+    ax.margins(x=0.1)
+    ax.invert_yaxis()
+    ax.grid(False, axis="y")
+    ax.legend(fontsize=9)
 
 
 def visualize_grid(Xs, ubound=255.0, padding=1):
