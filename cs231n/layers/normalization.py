@@ -122,7 +122,7 @@ def _upstream(dout, cache):
 
 
 def _backward(dout, cache):
-    """:func:`normalize_backward` between the layer's shapes, of its input and of gamma, and those of the core."""
+    """:func:`normalize_backward`, from the layer's shapes to the core's and back."""
     core, x_shape, gamma_shape = cache
     dout = _upstream(dout, cache).reshape(core[0].shape)
     dx, dgamma, dbeta = normalize_backward(dout, core)
@@ -154,7 +154,8 @@ def _batchnorm(x, gamma, beta, bn_param):
     if mode == "test":
         if running_mean is None or running_var is None:
             raise ValueError(
-                "bn_param must hold running_mean and running_var in test mode: run the layer in training mode first"
+                "bn_param must hold running_mean and running_var in test mode: "
+                "run the layer in training mode first"
             )
         mean, inv_std = running_mean.reshape(wide), 1 / np.sqrt(running_var.reshape(wide) + eps)
         x_hat = ((x - mean) * inv_std).astype(x.dtype, copy=False)
@@ -162,8 +163,8 @@ def _batchnorm(x, gamma, beta, bn_param):
 
     if x.size < 2 * D:
         raise ValueError(
-            "x must hold at least two values of each feature in training mode (one alone has no spread to divide by), "
-            f"got shape {x.shape}"
+            "x must hold at least two values of each feature in training mode "
+            f"(one alone has no spread to divide by), got shape {x.shape}"
         )
     axes = (0, *range(2, x.ndim))
     x_hat, mean, var, inv_std = normalize(x, axes, eps)
