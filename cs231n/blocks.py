@@ -2,13 +2,16 @@
 
 NumPy evaluates ``w -= rate * m / (np.sqrt(v) + eps)`` one operation at a time, each over the whole array. For a large
 array every one of those passes goes through main memory, and every intermediate result is allocated, page-faulted and
-thrown away. Cut into blocks that stay in the L2 cache, the same expression allocates little and runs faster; the
-result has the same bits, since no element depends on another.
+thrown away. Cut into blocks that stay in the L2 cache, the same expression allocates little and runs faster; threads
+share out the blocks of a large array. The result has the same bits, since no element depends on another.
 """
+
+from .threads import share_out
 
 __all__ = ["in_blocks"]
 
 BLOCK_BYTES = 192 * 1024  # of one array; half a dozen such arrays and intermediates fit in 1 MB of L2
+FEW_BLOCKS = 8  # that are not worth the handing over
 
 
 def in_blocks(update, *arrays):
@@ -17,12 +20,19 @@ def in_blocks(update, *arrays):
     Parameters
     ----------
     update : callable
-        Works elementwise and in place on one-dimensional views; its return value is not used.
+        Works elementwise and in place on one-dimensional views, in several threads; its return value is not used.
     *arrays : C-contiguous arrays of one size
         Cut in step with each other, in memory order.
     """
     flat = [a.reshape(-1) for a in arrays]
-    size = flat[0].size
     block = max(1, BLOCK_BYTES // flat[0].itemsize)
-    for i in range(0, size, block):
-        update(*[a[i : i + block] for a in flat])
+    num_blocks = -(-flat[0].size // block)
+
+    def work(part):
+        for i in range(part.start * block, part.stop * block, block):
+            update(*[a[i : i + block] for a in flat])
+
+    if num_blocks < FEW_BLOCKS:
+        work(slice(0, num_blocks))
+    else:
+        share_out(work, num_blocks)

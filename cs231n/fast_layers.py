@@ -21,7 +21,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from .layers.arguments import float_array, require_shape
 from .layers.geometry import conv_geometry, pool_geometry
-from .threads import over_images
+from .threads import share_out
 
 __all__ = [
     "conv_forward_fast",
@@ -78,7 +78,7 @@ def conv_forward_fast(x, w, b, conv_param):
                 np.matmul(filters, windows, out=products)
                 np.add(products.reshape(H_out, F, n, W_out).transpose(2, 1, 0, 3), bias, out=out[chunk])
 
-    over_images(work, N)
+    share_out(work, N)
     return out, (x, w, b, conv_param)
 
 
@@ -132,7 +132,7 @@ def conv_backward_fast(dout, cache, need_dx=True):
                     _add_columns(dcolumns.reshape(-1, C, WW, n, W_out), dx_rows, stride, pad)
         return dw, db
 
-    dw, db = map(sum, zip(*over_images(work, N)))
+    dw, db = map(sum, zip(*share_out(work, N)))
     return dx, dw.reshape(HH, C, WW, F).transpose(3, 1, 0, 2).copy(), db
 
 
@@ -345,7 +345,7 @@ def _pool_forward(x, pool_param, ufunc):
                 of_rows = functools.reduce(ufunc, [x[chunk, ..., column] for column in columns])
                 out[chunk] = functools.reduce(ufunc, [of_rows[..., row, :] for row in rows])
 
-    over_images(work, N)
+    share_out(work, N)
     return out
 
 
@@ -364,7 +364,7 @@ def _pool_backward(dout, cache, backward):
             for chunk in chunks:
                 backward(x[chunk], dout[chunk], dx[chunk], rows, columns)
 
-    over_images(work, N)
+    share_out(work, N)
     return dx
 
 

@@ -1,39 +1,40 @@
-"""Threads over the images of a batch.
+"""Threads of Python that share out work: the images of a batch, a matrix product, the blocks of a large array.
 
-NumPy lets go of Python's global lock while it computes, so that threads of Python share out a batch among the cores:
-the copies as well as the matrix products, which alone could use the threads of the BLAS library. Meanwhile that
-library is held to one thread, since two thread pools would only take each other's cores.
+NumPy lets go of Python's global lock while it computes, so that such threads use all cores for every kind of work, of
+which the threads of the BLAS library do the matrix products alone. Meanwhile that library is held to one thread,
+since two thread pools would only take each other's cores.
 
 OpenBLAS's threads do so even after their work: for some 26 milliseconds after a product they wait for the next one in
-a loop. Code that alternates between large matrix products and work over images therefore does both within
+a loop. A network's loss, which alternates between matrix products and other work, therefore does all of it within
 :func:`one_blas_thread`.
 """
 
+import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["one_blas_thread", "over_images", "product"]
+__all__ = ["one_blas_thread", "share_out", "product"]
 
-SMALL_PRODUCT = 1_000_000  # multiplications that take less time than starting a thread
+SMALL_PRODUCT = 4_000_000  # multiplications that are not worth the handing over
 
 
-def over_images(work, num_images):
-    """Call ``work(images)`` for parts of a batch, in as many threads as BLAS has, and give the list of its results.
+def share_out(work, count):
+    """Call ``work(part)`` for parts of ``count`` things, in as many threads as BLAS has, and list what it gives.
 
-    The parts depend on the numbers of images and threads alone. Work is done under the caller's ``np.errstate``; an
+    The parts depend on the numbers of things and threads alone. Work is done under the caller's ``np.errstate``; an
     exception in a thread is raised here, when no thread is at work any more. A call that comes while another is at
     work, from within it or from another thread, makes do with one thread.
 
     Parameters
     ----------
     work : callable
-        Takes a slice of the batch.
-    num_images : int
+        Takes a slice of ``range(count)``.
+    count : int
 
     Returns
     -------
@@ -42,19 +43,20 @@ def over_images(work, num_images):
     """
     settings = {**np.geterr(), "call": np.geterrcall()}
 
-    def work_as_the_caller(images):
+    def work_as_the_caller(part):
         with np.errstate(**settings):
-            return work(images)
+            return work(part)
 
     with _alone() as alone, one_blas_thread() as num_threads:
-        parts = max(1, min(num_threads, num_images)) if alone else 1
-        bounds = [num_images * i // parts for i in range(parts + 1)]
-        slices = [slice(start, stop) for start, stop in zip(bounds[:-1], bounds[1:])]
-        if parts == 1:
-            return [work(slices[0])]
-        with ThreadPoolExecutor(parts - 1) as pool:
-            others = [pool.submit(work_as_the_caller, images) for images in slices[1:]]
-            return [work(slices[0]), *(other.result() for other in others)]
+        num_parts = max(1, min(num_threads, count)) if alone else 1
+        bounds = [count * i // num_parts for i in range(num_parts + 1)]
+        own, *others = [slice(start, stop) for start, stop in zip(bounds[:-1], bounds[1:])]
+        futures = [_pool().submit(work_as_the_caller, part) for part in others]
+        try:
+            result = work(own)
+        finally:
+            wait(futures)
+        return [result, *(future.result() for future in futures)]
 
 
 def product(a, b):
@@ -73,9 +75,9 @@ def product(a, b):
         return a @ b
     out = np.empty((len(a), b.shape[1]), np.result_type(a, b))
     if len(a) >= b.shape[1]:
-        over_images(lambda rows: np.matmul(a[rows], b, out=out[rows]), len(a))
+        share_out(lambda rows: np.matmul(a[rows], b, out=out[rows]), len(a))
     else:
-        over_images(lambda columns: np.matmul(a, b[:, columns], out=out[:, columns]), b.shape[1])
+        share_out(lambda columns: np.matmul(a, b[:, columns], out=out[:, columns]), b.shape[1])
     return out
 
 
@@ -111,7 +113,7 @@ _at_work = threading.Lock()
 
 @contextmanager
 def _alone():
-    """Gives whether no other call of :func:`over_images` is at work."""
+    """Gives whether no other call of :func:`share_out` is at work."""
     alone = _at_work.acquire(blocking=False)
     try:
         yield alone
@@ -123,3 +125,12 @@ def _alone():
 @cache
 def _blas():
     return ThreadpoolController().select(user_api="blas")
+
+
+@cache
+def _pool():
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="cs231n")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork

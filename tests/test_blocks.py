@@ -1,8 +1,11 @@
 """Work on large arrays, cut into blocks."""
 
+import threading
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from cs231n import blocks
 from cs231n.blocks import in_blocks
@@ -22,6 +25,23 @@ def test_every_element_is_visited_exactly_once(size):
     in_blocks(visit, visits, order)
     assert_array_equal(visits, 1 + np.arange(size))
     assert all(0 < block <= BLOCK for block in sizes)
+
+
+def test_threads_share_out_the_blocks_of_a_large_array_under_the_callers_error_settings():
+    workers = set()
+
+    def divide(part):
+        workers.add(threading.get_ident())
+        part /= 0
+
+    with threadpool_limits(2, user_api="blas"), np.errstate(divide="ignore", invalid="ignore"):
+        in_blocks(divide, np.ones(3 * BLOCK))
+        assert workers == {threading.get_ident()}
+        many = np.ones(20 * BLOCK)
+        in_blocks(divide, many)
+        blas = max(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
+        assert len(workers) == blas
+    assert np.isinf(many).all()
 
 
 def test_arrays_of_several_types_and_dimensions_are_cut_in_step():

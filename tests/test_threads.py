@@ -1,13 +1,15 @@
-"""Threads over a batch: every image once, errors and settings of the caller, and BLAS as it was afterwards."""
+"""Work shared out among threads: all of it once, errors and settings of the caller, and BLAS as it was afterwards."""
 
+import os
 import threading
+import warnings
 
 import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from cs231n import threads
-from cs231n.threads import one_blas_thread, over_images, product
+from cs231n.threads import one_blas_thread, product, share_out
 
 
 @pytest.fixture
@@ -26,22 +28,22 @@ def blas_threads():
 @pytest.mark.parametrize("num_threads", [1, 2])
 def test_every_image_is_worked_on_once_and_in_order(num_images, num_threads):
     with threadpool_limits(num_threads, user_api="blas"):
-        parts = over_images(lambda images: list(range(num_images))[images], num_images)
+        parts = share_out(lambda images: list(range(num_images))[images], num_images)
     assert sum(parts, []) == list(range(num_images))
     assert len(parts) <= max(1, num_threads)
 
 
 def test_the_batch_is_shared_out_evenly(two_threads):
-    assert over_images(lambda images: images, 7) == [slice(0, 3), slice(3, 7)]
+    assert share_out(lambda images: images, 7) == [slice(0, 3), slice(3, 7)]
 
 
 def test_the_parts_are_worked_on_at_the_same_time(two_threads):
     meeting = threading.Barrier(2, timeout=10)
-    over_images(lambda images: meeting.wait(), 2)
+    share_out(lambda images: meeting.wait(), 2)
 
 
 def test_blas_has_one_thread_during_the_work_and_its_own_number_again_afterwards(two_threads):
-    assert over_images(lambda images: blas_threads(), 2) == [1, 1]
+    assert share_out(lambda images: blas_threads(), 2) == [1, 1]
     assert blas_threads() == 2
 
 
@@ -57,7 +59,7 @@ def test_an_error_in_any_part_is_raised_when_all_work_has_ended(two_threads, fai
         ended.append(images.start)
 
     with pytest.raises(error, match="in a part"):
-        over_images(work, 2)
+        share_out(work, 2)
     assert ended == [1 - failing]
     assert blas_threads() == 2
 
@@ -65,7 +67,7 @@ def test_an_error_in_any_part_is_raised_when_all_work_has_ended(two_threads, fai
 def test_every_part_runs_under_the_callers_error_settings(two_threads):
     seen = []
     with np.errstate(divide="call", call=lambda kind, flag: seen.append(kind)):
-        parts = over_images(lambda images: (np.float64(1) / np.zeros(1), np.geterr()["divide"])[1], 2)
+        parts = share_out(lambda images: (np.float64(1) / np.zeros(1), np.geterr()["divide"])[1], 2)
     assert parts == ["call", "call"]
     assert seen == ["divide by zero", "divide by zero"]
 
@@ -75,27 +77,38 @@ def test_a_call_that_comes_while_another_is_at_work_makes_do_with_one_thread(two
 
     def outer(images):
         if images.start == 0:
-            other = threading.Thread(target=lambda: seen.append(over_images(lambda images: images, 4)))
+            other = threading.Thread(target=lambda: seen.append(share_out(lambda images: images, 4)))
             other.start()
             other.join()
-            seen.append(over_images(lambda images: images, 4))
+            seen.append(share_out(lambda images: images, 4))
             seen.append(blas_threads())
 
-    over_images(outer, 2)
+    share_out(outer, 2)
     assert seen == [[slice(0, 4)], [slice(0, 4)], 1]
     assert blas_threads() == 2
-    assert len(over_images(lambda images: images, 4)) == 2
+    assert len(share_out(lambda images: images, 4)) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_has_threads_of_its_own(two_threads):
+    share_out(lambda part: part, 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 and newer, of any fork with threads
+        pid = os.fork()
+    if pid == 0:
+        os._exit(share_out(lambda part: part.start, 2) != [0, 1])
+    assert os.waitpid(pid, 0)[1] == 0
 
 
 def test_without_a_known_blas_there_is_one_thread(monkeypatch):
     monkeypatch.setattr(threads, "_blas", lambda: ThreadpoolController().select(user_api="none"))
-    assert over_images(lambda images: images, 5) == [slice(0, 5)]
+    assert share_out(lambda images: images, 5) == [slice(0, 5)]
 
 
 def test_blas_can_be_held_for_longer_than_one_call(two_threads):
     with one_blas_thread() as num_threads:
         assert num_threads == 2
-        assert over_images(lambda images: images, 4) == [slice(0, 2), slice(2, 4)]
+        assert share_out(lambda images: images, 4) == [slice(0, 2), slice(2, 4)]
         assert blas_threads() == 1
         with one_blas_thread() as again:
             assert again == 2
@@ -106,7 +119,7 @@ def test_blas_can_be_held_for_longer_than_one_call(two_threads):
 def test_while_one_thread_holds_blas_another_makes_do_with_one_thread(two_threads):
     seen = []
     with one_blas_thread():
-        other = threading.Thread(target=lambda: seen.append(over_images(lambda images: images, 4)))
+        other = threading.Thread(target=lambda: seen.append(share_out(lambda images: images, 4)))
         other.start()
         other.join()
     assert seen == [[slice(0, 4)]]

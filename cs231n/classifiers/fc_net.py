@@ -18,6 +18,7 @@ from ..layers import (
     softmax_loss,
 )
 from ..layers.arguments import float_array, require_float_type, require_number, require_positive_integer
+from ..threads import one_blas_thread
 from .weights import add_penalty, initial_weights
 
 __all__ = ["FullyConnectedNet"]
@@ -109,6 +110,7 @@ class FullyConnectedNet:
                 self.params[f"gamma{i}"] = np.ones(shape[1], dtype)
                 self.params[f"beta{i}"] = np.zeros(shape[1], dtype)
 
+    @one_blas_thread()
     def loss(self, X, y=None):
         """Scores of a batch, or its loss and the gradients.
 
