@@ -263,20 +263,30 @@ def max_pool_backward_fast(dout, cache):
         in_rows = [row_maxima[..., row, :] for row in rows]
         drow_maxima = np.zeros(row_maxima.shape, dx.dtype)
         maxima = functools.reduce(np.maximum, in_rows)
-        _to_first_maximum(dout, in_rows, maxima, [drow_maxima[..., row, :] for row in rows])
+        _to_first_maximum(dout, in_rows, maxima, [drow_maxima[..., row, :] for row in rows], _overlap(rows))
         in_columns, dx_in_columns = ([array[..., column] for column in columns] for array in (x, dx))
-        _to_first_maximum(drow_maxima, in_columns, row_maxima, dx_in_columns)
+        _to_first_maximum(drow_maxima, in_columns, row_maxima, dx_in_columns, _overlap(columns))
 
     return _pool_backward(dout, cache, backward)
 
 
-def _to_first_maximum(dmaximum, candidates, maximum, dcandidates):
-    """Add the gradient of a maximum to that of the first candidate which equals it."""
+def _to_first_maximum(dmaximum, candidates, maximum, dcandidates, overlap):
+    """Add the gradient of a maximum to that of the first candidate which equals it.
+
+    Without ``overlap`` no value is a candidate twice, and its gradient, 0 so far, is only written.
+    """
     for candidate, dcandidate in zip(candidates[:-1], dcandidates):
         share = dmaximum * (candidate == maximum)
-        dcandidate += share
+        _receive(dcandidate, share, overlap)
         dmaximum = dmaximum - share
-    dcandidates[-1] += dmaximum
+    _receive(dcandidates[-1], dmaximum, overlap)
+
+
+def _receive(gradient, share, overlap):
+    if overlap:
+        gradient += share
+    else:
+        gradient[...] = share
 
 
 def avg_pool_forward_fast(x, pool_param):
@@ -366,6 +376,11 @@ def _pool_backward(dout, cache, backward):
 
     share_out(work, N)
     return dx
+
+
+def _overlap(places):
+    """Whether windows at these places share values."""
+    return len(places) > places[0].step
 
 
 def _places(window, stride, positions):
