@@ -271,6 +271,14 @@ def test_an_offset_does_not_lose_the_answer(layer, dtype, offset, tolerance):
         assert_allclose(ours, exact, rtol=100 * tolerance, atol=100 * tolerance * np.abs(exact).max())
 
 
+def test_the_running_mean_is_finer_than_float32_at_an_offset():
+    steps = np.random.default_rng(0).integers(-100, 100, (50, 2))
+    bn_param = train(momentum=0)
+    x = (1e8 + 8.0 * steps).astype(np.float32)  # numbers of float32 at 1e8 are 8 apart
+    batchnorm_forward(x, np.ones(2, np.float32), np.zeros(2, np.float32), bn_param)
+    assert_allclose(bn_param["running_mean"], 1e8 + 8 * steps.mean(axis=0), rtol=0, atol=0.01)
+
+
 def test_running_averages_follow_an_offset_in_float32():
     rng = np.random.default_rng(0)
     bn_param = train()
