@@ -115,8 +115,8 @@ def test_on_colab_the_drive_is_mounted_and_searched(lesson, tmp_path, place):
 
 
 def test_of_many_workbooks_in_the_drive_the_least_deep_is_taken_and_of_these_the_first_by_name(lesson, tmp_path):
-    machine = Machine(tmp_path, drive=["a/old/book", "a/book", *"zgyfbxk"])
-    assert machine.find(lesson, machine.content)[0] == machine.content / "drive" / "MyDrive" / "b"
+    machine = Machine(tmp_path, drive=["0/old/book", "0/book", *"hgfedcba"])
+    assert machine.find(lesson, machine.content)[0] == machine.content / "drive" / "MyDrive" / "a"
 
 
 @pytest.mark.parametrize("drive", [None, [], ["a/b/c/too deep"]], ids=["no Colab", "empty Drive", "too deep"])
