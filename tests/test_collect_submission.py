@@ -146,7 +146,7 @@ def test_a_lesson_that_is_not_executed_in_order_and_without_error_is_named_with_
 
 
 @pytest.mark.parametrize(("content", "told"), [
-    (b'{"cells": [', "damaged, not a notebook (Notebook does not appear to be JSON"),
+    (b'{"cells": [', "damaged, not a notebook (NotJSONError('Notebook does not appear to be JSON"),
     (b"[]", "damaged, not a notebook ("),
     (b"{}", "damaged, not a notebook ("),
     (b"\xff\xfe\x00", "damaged, not a notebook ("),

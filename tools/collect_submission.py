@@ -86,7 +86,7 @@ def read_lessons(folder):
         except OSError as error:
             fault = f"cannot be read ({error.strerror})"
         except Exception as error:  # whatever nbformat makes of a damaged file
-            fault = f"damaged, not a notebook ({str(error).splitlines()[0][:80]})"
+            fault = f"damaged, not a notebook ({repr(error)[:80]})"
         if fault:
             faults.append(f"  {path.stem}: {fault}")
     if faults:

@@ -330,9 +330,8 @@ def write_pdf_with_latex(lessons, pdf):
         If LaTeX fails.
     """
     cells = []
-    for path, notebook in lessons.items():
-        cells += [new_raw_cell(rf"\clearpage\graphicspath{{{{{path.parent.as_posix()}/}}}}",
-                               metadata={"raw_mimetype": "text/latex"}), *notebook.cells]
+    for notebook in lessons.values():
+        cells += [new_raw_cell(r"\clearpage", metadata={"raw_mimetype": "text/latex"}), *notebook.cells]
     exporter = PDFExporter(extra_loaders=[DictLoader({"book.tex.j2": LATEX_BOOK})], template_file="book.tex.j2")
     try:
         content, _ = exporter.from_notebook_node(
