@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
 import pytest
-from collect_submission import SubmissionError, collect
+from collect_submission import SubmissionError, collect, put_in_place
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from run_lessons import COURSE
 
@@ -378,7 +378,7 @@ def test_latex_sets_the_lessons_where_there_is_no_browser(latex, capsys):
     source = (latex / "a2_inline.pdf").read_text(encoding="utf-8")
     assert re.findall(r"# About (\w+)|\\(clearpage|tableofcontents)", source) == [
         ("", "tableofcontents"), *(pair for name in COURSE for pair in [("", "clearpage"), (name, "")])]
-    assert source.count(r"\includegraphics") == len(COURSE)
+    assert source.count(r"\adjustimage{") == len(COURSE)
     assert source.index(r"\begin{document}") < source.index(r"\tableofcontents") < source.index("# About")
     assert capsys.readouterr().out.splitlines()[-1] == "Setting the lessons with LaTeX"
 
@@ -405,36 +405,62 @@ def test_latex_without_pandoc_is_no_way_to_a_pdf(latex):
 # All or nothing
 
 
-@pytest.mark.parametrize("fails_at", range(4))
-@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), KeyboardInterrupt()], ids=repr)
-def test_both_files_are_replaced_or_none(root, chromium, monkeypatch, fails_at, error):
-    for name in ("a2_code.zip", "a2_inline.pdf"):
-        (root / name).write_bytes(b"earlier")
+@pytest.fixture
+def parts(tmp_path):
+    """Two finished files, to be put into tmp_path."""
+    (tmp_path / "part").mkdir()
+    paths = [tmp_path / "part" / name for name in ("a2_inline.pdf", "a2_code.zip")]
+    for path in paths:
+        path.write_bytes(b"new")
+    return paths
+
+
+def interrupt(monkeypatch, fails_at, error):
+    """Let the call of os.replace with this number fail."""
     replace, calls = os.replace, []
 
     def failing(source, target):
         calls.append(target)
-        if len(calls) == fails_at + 1:
+        if len(calls) == fails_at:
             raise error
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", failing)
-    with pytest.raises((SubmissionError, KeyboardInterrupt)):
-        collect(root, root)
-    assert {path.name: path.read_bytes() for path in root.glob("a2_*")} == {
-        "a2_code.zip": b"earlier", "a2_inline.pdf": b"earlier"}
 
 
-def test_where_the_second_file_cannot_appear_the_first_does_not(root, chromium, monkeypatch):
-    replace = os.replace
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.glob("a2_*")}
 
-    def failing(source, target):
-        if target.name == "a2_code.zip":
-            raise PermissionError(13, "Permission denied")
-        replace(source, target)
 
-    monkeypatch.setattr(os, "replace", failing)
-    with pytest.raises(SubmissionError, match="Cannot write to"):
+def test_finished_files_replace_earlier_ones(tmp_path, parts):
+    (tmp_path / "a2_code.zip").write_bytes(b"earlier")
+    put_in_place(parts, tmp_path)
+    assert contents(tmp_path) == {"a2_code.zip": b"new", "a2_inline.pdf": b"new"}
+
+
+@pytest.mark.parametrize("fails_at", [1, 2, 3, 4])
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), KeyboardInterrupt()], ids=repr)
+def test_where_one_file_cannot_be_replaced_none_is(tmp_path, parts, monkeypatch, fails_at, error):
+    before = {"a2_code.zip": b"earlier", "a2_inline.pdf": b"of then"}
+    for name, content in before.items():
+        (tmp_path / name).write_bytes(content)
+    interrupt(monkeypatch, fails_at, error)
+    with pytest.raises(type(error)):
+        put_in_place(parts, tmp_path)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("fails_at", [1, 2])
+def test_where_one_file_cannot_appear_none_does(tmp_path, parts, monkeypatch, fails_at):
+    interrupt(monkeypatch, fails_at, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        put_in_place(parts, tmp_path)
+    assert contents(tmp_path) == {}
+
+
+def test_a_file_that_cannot_be_replaced_is_told(root, chromium, monkeypatch):
+    interrupt(monkeypatch, 1, PermissionError(13, "Permission denied"))
+    with pytest.raises(SubmissionError, match=r"Cannot write to .* \(Permission denied\)"):
         collect(root, root)
     assert not list(root.glob("a2_*"))
 

@@ -4,6 +4,7 @@ Chromium, or a browser of its family, prints the page; where there is none, LaTe
 """
 import base64
 import contextlib
+import functools
 import html
 import json
 import mimetypes
@@ -190,6 +191,7 @@ def chapter(path, notebook):
             "sections": sections}
 
 
+@functools.cache
 def mathjax_parts():
     """MathJax's files by name, as JSON that may stand in a script: scripts as they are, fonts in base 64."""
     paths = [MATHJAX / part for part in MATHJAX_PARTS]
