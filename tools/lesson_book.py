@@ -333,7 +333,7 @@ def write_pdf_with_latex(lessons, pdf):
     """
     cells = []
     for notebook in lessons.values():
-        cells += [new_raw_cell(r"\clearpage", metadata={"raw_mimetype": "text/latex"}), *notebook.cells]
+        cells += [new_raw_cell(r"\clearpage"), *notebook.cells]
     exporter = PDFExporter(extra_loaders=[DictLoader({"book.tex.j2": LATEX_BOOK})], template_file="book.tex.j2")
     try:
         content, _ = exporter.from_notebook_node(
