@@ -52,7 +52,9 @@ MathJax.Hub.Config({
   messageStyle: "none"
 });
 </script>
+{%- block mathjax -%}
 <script src="mathjax/MathJax.js?config=TeX-AMS-MML_HTMLorMML-full"></script>
+{%- endblock -%}
 {%- endblock -%}
 {%- block html_head_css -%}
 <style>
