@@ -27,7 +27,7 @@ MOST_DIFFERENCES = 3  # that a message names
 
 
 def latest_checkpoint(checkpoint_name):
-    """The last checkpoint of a run.
+    """The checkpoint that was written last.
 
     Parameters
     ----------
@@ -37,10 +37,11 @@ def latest_checkpoint(checkpoint_name):
     Returns
     -------
     Path or None
-        The file ``<checkpoint_name>_epoch_<n>.npz`` with the largest n; None where there is none.
+        The newest of the files ``<checkpoint_name>_epoch_<n>.npz``; None where there is none.
     """
+    # Not the one with the largest n, which may have been left by a longer run of the same name.
     files = _files_of(checkpoint_name, ".npz")
-    return files[max(files)] if files else None
+    return files[max(files, key=lambda epoch: (files[epoch].stat().st_mtime_ns, epoch))] if files else None
 
 
 def prepare(checkpoint_name):
@@ -225,7 +226,7 @@ def _files_of(checkpoint_name, suffix):
 def _pack(value, place, arrays):
     """A JSON tree of a value; its arrays, and NumPy's numbers with their type, go into ``arrays``."""
     if isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject:
-        name = "/".join(quote(str(step), safe=" ") for step in place)
+        name = "/".join(quote(str(step), safe="") for step in place)
         arrays[name] = value
         return {"array" if isinstance(value, np.ndarray) else "number": name}
     if value is None or isinstance(value, (bool, int, float, str)):

@@ -158,6 +158,7 @@ class Solver:
         solver = cls(model, data, **{"checkpoint_name": checkpoint_name, **run["free"], **run["kept"], **kwargs})
         checkpoints.require_same(path, {**run["kept"], **run["given"]}, {**solver._kept(), **solver._given()})
         solver._restore(run)
+        solver._checkpoint = path
         return solver
 
     def _reset(self):
@@ -174,6 +175,7 @@ class Solver:
         self._iteration = 0  # of the call of train that is under way
         self._random_states = None  # of a checkpoint, until train is called
         self._description = None
+        self._checkpoint = None  # the last that was written or resumed
 
     def _step(self):
         """One mini-batch: loss, gradients, update; False, and no update, where the loss ends the run."""
@@ -243,9 +245,10 @@ class Solver:
                     self._iterate(num_iterations, iterations_per_epoch, bar)
                 except KeyboardInterrupt:
                     self.interrupted = True
+                    way_on = f"; Solver.resume goes on from {self._checkpoint}" if self._checkpoint else ""
                     bar.write(
                         f"Interrupted after {len(self.loss_history)} iterations: the model keeps the best parameters "
-                        f"so far (val_acc {self.best_val_acc:f}){self._way_on()}"
+                        f"so far (val_acc {self.best_val_acc:f}){way_on}"
                     )
                 finally:
                     self._iteration = 0
@@ -323,7 +326,9 @@ class Solver:
             "free": {name: getattr(self, name) for name in FREE},
             "given": self._description,
         }
-        checkpoints.save(f"{self.checkpoint_name}_epoch_{self.epoch}.npz", run)
+        path = f"{self.checkpoint_name}_epoch_{self.epoch}.npz"
+        checkpoints.save(path, run)
+        self._checkpoint = path
 
     def _restore(self, run):
         self.epoch, self._iteration = int(run["epoch"]), run["iteration"]
@@ -336,11 +341,6 @@ class Solver:
             setattr(self, name, run[name].tolist())
         self.best_val_acc, self._nonfinite_reported = run["best_val_acc"], run["nonfinite_reported"]
         self._random_states = run["random_states"]
-
-    def _way_on(self):
-        """What to say of an interrupted run that has a checkpoint."""
-        latest = None if self.checkpoint_name is None else checkpoints.latest_checkpoint(self.checkpoint_name)
-        return "" if latest is None else f"; Solver.resume goes on from {latest}"
 
     def _get_random_states(self):
         """Of NumPy's global generator and of those that the model has for itself."""
