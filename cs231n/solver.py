@@ -4,16 +4,21 @@ import copy
 import inspect
 import math
 import numbers
-import os
+import re
 import warnings
-from pathlib import Path
 
 import numpy as np
 
-from . import optim
+from . import checkpoints, optim
 from .progress import progress_bar
 
 __all__ = ["Solver", "NonFiniteLossWarning"]
+
+
+# What a run that is resumed goes on with, and what may be chosen anew.
+KEPT = ("lr_decay", "batch_size", "num_train_samples", "num_val_samples")
+FREE = ("num_epochs", "print_every", "verbose", "nonfinite")
+HISTORIES = ("loss_history", "train_acc_history", "val_acc_history")
 
 
 class NonFiniteLossWarning(RuntimeWarning):
@@ -47,7 +52,7 @@ class Solver:
     num_val_samples : int or None
         The same for the validation accuracy. Default None.
     checkpoint_name : str or None
-        After each epoch, parameters and histories are saved as ``<checkpoint_name>_epoch_<n>.npz``.
+        After each epoch, the run is saved as ``<checkpoint_name>_epoch_<n>.npz``, for :meth:`resume`.
     print_every : int
         Iterations between log lines. Default 10.
     verbose : bool
@@ -81,6 +86,7 @@ class Solver:
         self.X_val, self.y_val = _examples(data, "val")
 
         self.update_rule = _resolve_rule(kwargs.pop("update_rule", "sgd"))
+        self._rule_name = _name_of(self.update_rule)
         self._in_place = "out" in inspect.signature(self.update_rule).parameters
         self.optim_config = kwargs.pop("optim_config", {})
         self.lr_decay = kwargs.pop("lr_decay", 1.0)
@@ -111,6 +117,50 @@ class Solver:
             raise ValueError(f'nonfinite must be "continue" or "stop", got {self.nonfinite!r}')
         self._reset()
 
+    @classmethod
+    def resume(cls, path, model, data, **kwargs):
+        """The solver of an earlier run, as it was when it wrote a checkpoint; its :meth:`train` goes on from there.
+
+        The run then ends with the same bits as one that was never interrupted, on the same machine with the same
+        number of threads. :func:`cs231n.checkpoints.latest_checkpoint` finds the last checkpoint.
+
+        Parameters
+        ----------
+        path : str or path
+            A file ``<checkpoint_name>_epoch_<n>.npz``.
+        model : object
+            Made as that of the run was. Its parameters, its running averages and the state of its NumPy generators
+            are replaced.
+        data : dict
+            That of the run.
+        **kwargs
+            As for :class:`Solver`. What is not given is as in the run, and further checkpoints stand beside ``path``.
+            num_epochs, print_every, verbose, nonfinite and checkpoint_name may be others than in the run. An
+            update_rule that is not one of :mod:`cs231n.optim` must be given.
+
+        Returns
+        -------
+        Solver
+
+        Raises
+        ------
+        OSError
+            If the file cannot be read.
+        ValueError
+            If it is no checkpoint, damaged, or of a run with another model, other data or settings; the model is as it
+            was.
+        """
+        run = checkpoints.load(path)
+        rule = run["kept"]["update_rule"]
+        if rule not in optim.__all__ and "update_rule" not in kwargs:
+            raise ValueError(f"update_rule must be given: the run of {path} had {rule}")
+        checkpoint_name = re.sub(r"(_epoch_\d+)?\.npz$", "", str(path))
+        solver = cls(model, data, **{"checkpoint_name": checkpoint_name, **run["free"], **run["kept"], **kwargs})
+        checkpoints.require_same(path, {**run["kept"], **run["given"]}, {**solver._kept(), **solver._given()})
+        solver._restore(run)
+        solver._checkpoint = path
+        return solver
+
     def _reset(self):
         self.epoch = 0
         self.best_val_acc = 0
@@ -122,6 +172,10 @@ class Solver:
         self.interrupted = False
         self.optim_configs = {name: dict(self.optim_config) for name in self.model.params}
         self._nonfinite_reported = False
+        self._iteration = 0  # of the call of train that is under way
+        self._random_states = None  # of a checkpoint, until train is called
+        self._description = None
+        self._checkpoint = None  # the last that was written or resumed
 
     def _step(self):
         """One mini-batch: loss, gradients, update; False, and no update, where the loss ends the run."""
@@ -164,33 +218,49 @@ class Solver:
     def train(self):
         """Train for ``num_epochs`` epochs and leave the best parameters in the model.
 
+        A resumed run is taken up where its checkpoint was written, with NumPy's random state of that moment.
         Interrupted from the keyboard, the run ends early and the model keeps the best parameters so far.
+
+        Raises
+        ------
+        OSError
+            If a checkpoint cannot be written; earlier ones are as they were.
         """
         iterations_per_epoch = max(len(self.X_train) // self.batch_size, 1)
         num_iterations = self.num_epochs * iterations_per_epoch
         self.interrupted = False
         for name, w in self.model.params.items():
             self.model.params[name] = np.array(w, order="C")
+        if self.checkpoint_name is not None:
+            checkpoints.prepare(self.checkpoint_name)
+            self._description = self._given()
+        if self._random_states is not None:
+            self._set_random_states()
 
         # An overflowing run is reported by _finite, once; NumPy would warn at every operation of every step.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             with progress_bar(num_iterations, "training", "it") as bar:
+                bar.initial = bar.n = self._iteration
                 try:
                     self._iterate(num_iterations, iterations_per_epoch, bar)
                 except KeyboardInterrupt:
                     self.interrupted = True
+                    way_on = f"; Solver.resume goes on from {self._checkpoint}" if self._checkpoint else ""
                     bar.write(
                         f"Interrupted after {len(self.loss_history)} iterations: the model keeps the best parameters "
-                        f"so far (val_acc {self.best_val_acc:f})"
+                        f"so far (val_acc {self.best_val_acc:f}){way_on}"
                     )
+                finally:
+                    self._iteration = 0
         if self.best_params:
             self.model.params = {name: w.copy() for name, w in self.best_params.items()}
             if self._best_bn_params:
                 self.model.bn_params = copy.deepcopy(self._best_bn_params)
 
     def _iterate(self, num_iterations, iterations_per_epoch, bar):
-        for t in range(num_iterations):
+        for t in range(self._iteration, num_iterations):
             going_on = self._step()
+            self._iteration = t + 1
             bar.update()
             if self.verbose and t % self.print_every == 0:
                 bar.write("(Iteration %d / %d) loss: %f" % (t + 1, num_iterations, self.loss_history[-1]))
@@ -238,20 +308,60 @@ class Solver:
         return False
 
     def _save_checkpoint(self):
-        """Write ``<checkpoint_name>_epoch_<n>.npz``, whole or not at all."""
-        path = Path(f"{self.checkpoint_name}_epoch_{self.epoch}.npz")
-        part = path.with_name(path.name + ".part")
-        arrays = {f"params/{name}": w for name, w in self.model.params.items()}
-        for history in ("loss_history", "train_acc_history", "val_acc_history"):
-            arrays[history] = np.array(getattr(self, history))
-        try:
-            with open(part, "wb") as file:
-                np.savez(file, epoch=self.epoch, **arrays)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        """Write ``<checkpoint_name>_epoch_<n>.npz``: all that :meth:`_restore` needs."""
+        model = self.model
+        run = {
+            "epoch": np.int64(self.epoch),
+            "iteration": self._iteration,
+            "params": model.params,
+            "best_params": self.best_params,
+            "bn_params": getattr(model, "bn_params", []),
+            "best_bn_params": self._best_bn_params,
+            "optim_configs": self.optim_configs,
+            **{name: np.array(getattr(self, name)) for name in HISTORIES},
+            "best_val_acc": self.best_val_acc,
+            "nonfinite_reported": self._nonfinite_reported,
+            "random_states": self._get_random_states(),
+            "kept": self._kept(),
+            "free": {name: getattr(self, name) for name in FREE},
+            "given": self._description,
+        }
+        path = f"{self.checkpoint_name}_epoch_{self.epoch}.npz"
+        checkpoints.save(path, run)
+        self._checkpoint = path
+
+    def _restore(self, run):
+        self.epoch, self._iteration = int(run["epoch"]), run["iteration"]
+        self.model.params, self.best_params = run["params"], run["best_params"]
+        self._best_bn_params = run["best_bn_params"]
+        if run["bn_params"]:
+            self.model.bn_params = run["bn_params"]
+        self.optim_configs = run["optim_configs"]
+        for name in HISTORIES:
+            setattr(self, name, run[name].tolist())
+        self.best_val_acc, self._nonfinite_reported = run["best_val_acc"], run["nonfinite_reported"]
+        self._random_states = run["random_states"]
+
+    def _get_random_states(self):
+        """Of NumPy's global generator and of those that the model has for itself."""
+        own = {name: rng.bit_generator.state for name, rng in _generators(self.model)}
+        return {"numpy": np.random.get_state(legacy=False), "model": own}
+
+    def _set_random_states(self):
+        np.random.set_state(self._random_states["numpy"])
+        for name, rng in _generators(self.model):
+            rng.bit_generator.state = self._random_states["model"][name]
+        self._random_states = None
+
+    def _kept(self):
+        """Settings that a run has from its beginning to its end."""
+        settings = {name: getattr(self, name) for name in KEPT}
+        return {"update_rule": self._rule_name, "optim_config": self.optim_config, **settings}
+
+    def _given(self):
+        """What a run works on, described."""
+        data = {"X_train": self.X_train, "y_train": self.y_train, "X_val": self.X_val, "y_val": self.y_val}
+        return {"model": checkpoints.describe_model(self.model), "data": checkpoints.describe_data(data)}
 
 
 def _examples(data, split):
@@ -271,6 +381,16 @@ def _resolve_rule(rule):
     if not isinstance(rule, str) or rule not in optim.__all__:
         raise ValueError(f"update_rule must be a function or one of {', '.join(optim.__all__)}; got {rule!r}")
     return getattr(optim, rule)
+
+
+def _name_of(rule):
+    """Name of an update rule; that of a reader's own rule is none of the package's."""
+    name = getattr(rule, "__name__", type(rule).__name__)
+    return name if getattr(optim, name, None) is rule else f"{name} (not of cs231n.optim)"
+
+
+def _generators(model):
+    return [(name, value) for name, value in vars(model).items() if isinstance(value, np.random.Generator)]
 
 
 def _require_integer(name, value, least, optional):

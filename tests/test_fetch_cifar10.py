@@ -1,11 +1,13 @@
 """The fetcher, against a server on this machine: whole, broken off, wrong, interrupted, twice at once."""
 
 import contextlib
+import dataclasses
 import errno
 import gzip
 import hashlib
 import io
 import os
+import pickle
 import random
 import shutil
 import signal
@@ -20,11 +22,24 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import fetch_cifar10 as fetcher
+import numpy as np
 import pytest
 from fetch_cifar10 import FetchError
 
+from cs231n import data_utils
+
 REPOSITORY = Path(__file__).resolve().parent.parent
-CONTENTS = {name: random.Random(name).randbytes(30_000) for name in [*fetcher.BATCHES, "batches.meta"]}
+IMAGES_PER_BATCH = 10
+
+
+def batch(name):
+    """A batch file of a few images."""
+    pixels = random.Random(name).randbytes(IMAGES_PER_BATCH * 3072)
+    data = np.frombuffer(pixels, np.uint8).reshape(IMAGES_PER_BATCH, 3072)
+    return pickle.dumps({b"data": data, b"labels": list(range(IMAGES_PER_BATCH))}, protocol=4)
+
+
+CONTENTS = {**{name: batch(name) for name in fetcher.BATCHES}, "batches.meta": bytes(100)}
 
 
 def md5(content):
@@ -123,6 +138,21 @@ def assert_whole(home):
     assert os.listdir(home) == ["cifar-10-batches-py"]
     folder = home / "cifar-10-batches-py"
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == CONTENTS
+
+
+@pytest.fixture
+def assert_never_half(monkeypatch):
+    """A check that the loader finds the whole data set in a folder, or none."""
+    monkeypatch.setattr(data_utils, "IMAGES_PER_BATCH", IMAGES_PER_BATCH)
+
+    def assert_never_half(home):
+        folder = home / "cifar-10-batches-py"
+        if folder.exists():
+            Xtr, Ytr, Xte, _ = data_utils.load_CIFAR10(folder)
+            assert (len(Xtr), len(Xte)) == (5 * IMAGES_PER_BATCH, IMAGES_PER_BATCH)
+            assert Ytr.tolist() == 5 * list(range(IMAGES_PER_BATCH))
+
+    return assert_never_half
 
 
 def one_line(error):
@@ -232,6 +262,46 @@ def test_a_server_that_never_answers_is_given_up(home, monkeypatch):
             fetcher.fetch(home, published(url), timeout=0.3)
 
 
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        HEAD + b"Content-Le",
+        HEAD + b"Content-Length: 99\r\n\r\nabc",
+        HEAD + b"Content-Length: ninety-nine\r\n\r\nabc",
+        HEAD + b"Content-Length: -99\r\n\r\nabc",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n9\r\nabc",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\nnine\r\nabc",
+        b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n",
+        b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 5-7/9\r\n\r\nabc",
+        HEAD + b"x" * 100_000,
+        HEAD + b"X: y\r\n" * 1000 + b"\r\n",
+    ],
+    ids=range(12),
+)
+def test_an_answer_that_makes_no_sense_is_told(home, monkeypatch, answer):
+    monkeypatch.setenv("no_proxy", "*")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            with contextlib.suppress(ConnectionError), listener.accept()[0] as connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/cifar-10-python.tar.gz"
+        with pytest.raises(FetchError) as error:
+            fetcher.fetch(home, published(url), timeout=5)
+        thread.join()
+    assert url in one_line(error)
+    assert not (home / "cifar-10-batches-py").exists()
+
+
 @pytest.mark.parametrize("ranges", [True, False])
 def test_a_cut_download_is_resumed(server, home, ranges):
     server.state.cut_at, server.state.ranges = 70_000, ranges
@@ -300,8 +370,16 @@ NAME = "cifar-10-batches-py/data_batch_1"
         ("cifar-10-batches-py/more/data_batch_1", b"x"),
         ("cifar-10-batches-py/readme.html", b"x"),
         ("/tmp/escaped", b"x"),
+        ("/cifar-10-batches-py/data_batch_1", b"x"),
+        ("cifar-10-batches-py/../cifar-10-batches-py/data_batch_1", b"x"),
+        ("cifar-10-batches-py\\..\\..\\escaped", b"x"),
+        ("C:escaped", b"x"),
         special("cifar-10-batches-py/link", tarfile.SYMTYPE, "/etc/passwd"),
+        special("cifar-10-batches-py/link", tarfile.SYMTYPE, "../../escaped"),
+        special("cifar-10-batches-py/link", tarfile.LNKTYPE, "../../escaped"),
         special("cifar-10-batches-py", tarfile.SYMTYPE, "/tmp"),
+        special("../escaped", tarfile.DIRTYPE),
+        special("cifar-10-batches-py/disk", tarfile.BLKTYPE),
     ],
     ids=lambda member: getattr(member[0], "name", member[0]),
 )
@@ -310,6 +388,19 @@ def test_what_else_an_archive_holds_is_not_unpacked(server, home, member):
     fetcher.fetch(home, published(server.url, server.state.body))
     assert_whole(home)
     assert os.listdir(home.parent) == [home.name]
+    assert not Path("/tmp/escaped").exists()
+
+
+def test_nothing_is_written_through_a_link_of_the_archive(server, home):
+    outside = home.parent / "outside"
+    outside.mkdir()
+    links = [special("cifar-10-batches-py", tarfile.SYMTYPE, str(outside)),
+             special("cifar-10-batches-py/link", tarfile.SYMTYPE, str(outside)),
+             ("cifar-10-batches-py/link/escaped", b"x")]  # fmt: skip
+    server.state.body = archive_of([*links, *MEMBERS])
+    fetcher.fetch(home, published(server.url, server.state.body))
+    assert_whole(home)
+    assert os.listdir(outside) == []
 
 
 @pytest.mark.parametrize(
@@ -317,15 +408,22 @@ def test_what_else_an_archive_holds_is_not_unpacked(server, home, member):
     [
         [special(NAME, tarfile.SYMTYPE, "/etc/passwd"), *MEMBERS[1:]],
         [special(NAME, tarfile.LNKTYPE, MEMBERS[1][0]), *MEMBERS[1:]],
+        [*MEMBERS[1:], special(NAME, tarfile.LNKTYPE, MEMBERS[1][0])],
+        [special(NAME, tarfile.LNKTYPE, "../../../secret"), *MEMBERS[1:]],
         [special(NAME, tarfile.FIFOTYPE), *MEMBERS[1:]],
         [special(NAME, tarfile.CHRTYPE), *MEMBERS[1:]],
         [(NAME, b"other content"), *MEMBERS[1:]],
         [(NAME, b"other content"), *MEMBERS],
         MEMBERS[1:],
     ],
-    ids=["symbolic link", "hard link", "pipe", "device", "other content", "twice", "missing"],
+    ids=[
+        "symbolic link", "hard link", "hard link to a file before", "hard link outside", "pipe", "device",
+        "other content", "twice", "missing",
+    ],
 )
 def test_an_archive_without_a_published_file_is_refused(server, home, members):
+    home.mkdir()
+    (home.parent / "secret").write_bytes(CONTENTS["data_batch_1"])
     server.state.body = archive_of(members)
     with pytest.raises(FetchError, match="does not hold the published data_batch_1") as error:
         fetcher.fetch(home, published(server.url, server.state.body))
@@ -333,13 +431,104 @@ def test_an_archive_without_a_published_file_is_refused(server, home, members):
     assert not (home / "cifar-10-batches-py").exists()
 
 
-@pytest.mark.parametrize("body", [b"no archive", ARCHIVE[:60_000]], ids=["foreign", "truncated"])
+# Without the blocks of zeros that end a tar file, it is read to the end of the compressed data, with its checksum.
+ENDLESS = gzip.compress(gzip.decompress(ARCHIVE).rstrip(b"\0"), mtime=0)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"no archive", ARCHIVE[:60_000], ENDLESS[:-8] + bytes(8), gzip.compress(b"no tar file")],
+    ids=["empty", "foreign", "truncated", "wrong checksum", "another file"],
+)
 def test_what_is_no_archive_is_refused(server, home, body):
     server.state.body = body
     with pytest.raises(FetchError, match="cannot be unpacked") as error:
         fetcher.fetch(home, published(server.url, body))
     one_line(error)
     assert not (home / "cifar-10-batches-py").exists()
+
+
+def test_a_file_that_would_fill_the_disk_is_not_unpacked(server, home, monkeypatch):
+    bomb = bytes(published(server.url).files_bytes + 1)
+    server.state.body = archive_of([(NAME, bomb), *MEMBERS[1:]])
+    written = []
+    monkeypatch.setattr(fetcher.shutil, "copyfileobj", lambda source, file, size: written.append(Path(file.name).name))
+    with pytest.raises(FetchError, match="does not hold the published data_batch_1"):
+        fetcher.fetch(home, published(server.url, server.state.body))
+    assert sorted(written) == sorted(set(CONTENTS) - {"data_batch_1"})
+
+
+def altered(archive, rng):
+    """An archive with some bytes other than they were, before or after compression."""
+    compressed = rng.random() < 0.5
+    content = bytearray(archive if compressed else gzip.decompress(archive))
+    # Of a tar file, the blocks of 512 bytes that head a member, with their checksum put right.
+    heads = [0] if compressed else [at for at in range(0, len(content), 512) if content[at : at + 5] == b"cifar"]
+    for _ in range(rng.choice([1, 1, 3, 30])):
+        head = rng.choice(heads)
+        content[head + rng.randrange(len(content) if compressed else 512)] = rng.randrange(256)
+        if not compressed:
+            content[head + 148 : head + 156] = b" " * 8
+            content[head + 148 : head + 156] = b"%06o\0 " % sum(content[head : head + 512])
+    if rng.random() < 0.2:
+        del content[rng.randrange(len(content)) :]
+    return bytes(content) if compressed else gzip.compress(content, 1)
+
+
+def test_an_altered_archive_is_refused_or_holds_the_published_files(home, monkeypatch, assert_never_half):
+    monkeypatch.setattr(fetcher, "tqdm", None)
+    rng = random.Random(0)
+    refused = 0
+    for _ in range(100):
+        body = altered(ARCHIVE, rng)
+        home.mkdir()
+        (home / "cifar-10-python.tar.gz").write_bytes(body)
+        try:
+            fetcher.fetch(home, published("http://127.0.0.1:9/cifar-10-python.tar.gz", body))
+        except FetchError:
+            refused += 1
+            assert os.listdir(home) == ["cifar-10-python.tar.gz"]
+        else:
+            (home / "cifar-10-python.tar.gz").unlink()
+            assert_whole(home)
+            assert_never_half(home)
+        assert os.listdir(home.parent) == [home.name]
+        shutil.rmtree(home)
+    assert 30 < refused < 100
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"GNU.sparse.map": "a,b"}, {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}, {"size": "-1"}, {"size": "9" * 20}],
+    ids=lambda headers: next(iter(headers)),
+)
+def test_an_archive_with_headers_that_make_no_sense_is_refused(home, headers):
+    member, content = tarfile.TarInfo(NAME), CONTENTS["data_batch_1"]
+    member.size, member.pax_headers = len(content), headers
+    body = archive_of([(member, content), *MEMBERS[1:]])
+    home.mkdir()
+    (home / "cifar-10-python.tar.gz").write_bytes(body)
+    with pytest.raises(FetchError, match="cannot be unpacked|does not hold the published"):
+        fetcher.fetch(home, published("http://127.0.0.1:9/cifar-10-python.tar.gz", body))
+    assert os.listdir(home) == ["cifar-10-python.tar.gz"]
+
+
+class Mkdir:
+    """Pickles as a call of os.mkdir."""
+
+    def __reduce__(self):
+        return os.mkdir, ("touched_by_a_pickle",)
+
+
+def test_code_in_a_batch_is_not_run_even_where_every_sum_is_right(server, home, monkeypatch, assert_never_half):
+    monkeypatch.chdir(home.parent)
+    code = pickle.dumps({b"data": Mkdir(), b"labels": []}, protocol=2)
+    server.state.body = archive_of([MEMBERS[0], (MEMBERS[1][0], code), *MEMBERS[2:]])
+    wanted = published(server.url, server.state.body)
+    fetcher.fetch(home, dataclasses.replace(wanted, files={**wanted.files, "data_batch_2": md5(code)}))
+    with pytest.raises(ValueError, match=r"data_batch_2 is not a batch .*\.mkdir, which is foreign to it and was"):
+        assert_never_half(home)
+    assert os.listdir() == [home.name]
 
 
 def test_too_little_space_is_told_before_anything_is_fetched(server, home, monkeypatch):
@@ -386,25 +575,61 @@ def start(server, home):
 
 
 def wait_until(true):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120  # the machine may be busy
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.005)
 
 
-def test_killed_at_any_moment_it_leaves_no_half_data_set(server, home):
+def test_killed_at_any_moment_it_leaves_no_half_data_set(server, home, assert_never_half):
     server.state.pause = 0.01
-    for kill, delay in enumerate((0.02, 0.1, 0.2), start=1):
+    for _ in range(6):
+        begun = len(server.state.asked)
         process = start(server, home)
-        wait_until(lambda: len(server.state.asked) == kill or process.poll() is not None)  # noqa: B023
-        time.sleep(delay)
+        wait_until(lambda: len(server.state.asked) > begun or process.poll() is not None)  # noqa: B023
+        time.sleep(random.uniform(0, 0.4))
         process.kill()
         process.communicate()
         assert process.returncode in (0, -signal.SIGKILL)
-        if (home / "cifar-10-batches-py").exists():
-            assert len(os.listdir(home / "cifar-10-batches-py")) == len(CONTENTS)
+        assert_never_half(home)
     fetcher.fetch(home, published(server.url))
     assert_whole(home)
+
+
+def test_where_one_of_two_is_killed_the_other_goes_on(server, home):
+    server.state.cut_at, server.state.stall = 50_000, True
+    killed = start(server, home)
+    part = home / fetcher.WORK_FOLDER / "cifar-10-python.tar.gz.part"
+    wait_until(lambda: part.exists() and part.stat().st_size == 50_000)
+    other = start(server, home)
+    assert "waiting for it" in other.stderr.readline()
+    server.state.cut_at, server.state.stall = None, False
+    killed.kill()
+    killed.communicate()
+    other.communicate()
+    assert other.returncode == 0
+    assert_whole(home)
+    assert server.state.asked == [None, "bytes=50000-"]
+
+
+def test_the_loader_finds_the_whole_data_set_or_none_while_it_is_fetched(server, home, monkeypatch, assert_never_half):
+    looks = []
+
+    def looking(step):
+        def looking_around(*arguments):
+            looks.append(step)
+            assert_never_half(home)
+            done = step(*arguments)
+            assert_never_half(home)
+            return done
+
+        return looking_around
+
+    for module, step in ((fetcher, "_md5_of"), (fetcher.shutil, "copyfileobj"), (fetcher.os, "rename")):
+        monkeypatch.setattr(module, step, looking(getattr(module, step)))
+    fetcher.fetch(home, published(server.url))
+    assert_whole(home)
+    assert len(looks) > 2 * len(CONTENTS)
 
 
 def test_killed_at_any_step_of_the_unpacking_it_leaves_no_half_data_set(server, home, monkeypatch):

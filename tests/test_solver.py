@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-import cs231n.solver
 from cs231n import blocks, optim
 from cs231n.classifiers.fc_net import FullyConnectedNet
 from cs231n.solver import NonFiniteLossWarning, Solver
@@ -541,7 +540,7 @@ def test_a_checkpoint_that_cannot_be_completed_leaves_the_old_one_and_no_part(tm
         file.write(b"half of it")
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(cs231n.solver.np, "savez", disk_full)
+    monkeypatch.setattr(np, "savez", disk_full)
     with pytest.raises(OSError, match="no space left"):
         threshold_solver(Threshold(5.0, gradients=[2]), 1, checkpoint_name=tmp_path / "run").train()
     assert [path.name for path in tmp_path.iterdir()] == ["run_epoch_1.npz"]
@@ -556,7 +555,7 @@ def test_a_checkpoint_takes_its_name_when_it_is_complete(tmp_path, monkeypatch):
             steps.append((saved["params/w"].tolist(), target.exists()))
         replace(source, target)
 
-    monkeypatch.setattr(cs231n.solver.os, "replace", watched_replace)
+    monkeypatch.setattr(os, "replace", watched_replace)
     threshold_solver(Threshold(5.0, gradients=[1, 1]), 2, checkpoint_name=tmp_path / "run").train()
     assert steps == [([4.0], False), ([3.0], False)]
     assert len(list(tmp_path.iterdir())) == 2

@@ -8,6 +8,7 @@ the next run goes on where it stopped.
 import argparse
 import contextlib
 import errno
+import gzip
 import hashlib
 import http.client
 import os
@@ -291,7 +292,7 @@ def _needed(published):
 def _unpack(archive, into, published):
     """Write the published files of `archive` into the new folder `into`.
 
-    Nothing else in the archive is unpacked: no folder, no link, no other name.
+    Nothing else in the archive is unpacked: no folder, no link, no other name, nothing larger than all of them.
     """
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(parents=True)
@@ -299,10 +300,10 @@ def _unpack(archive, into, published):
     try:
         with tarfile.open(archive, "r:gz") as tar:
             for member in tar:
-                if member.name in missing and member.isreg():
+                if member.name in missing and member.isreg() and member.size <= published.files_bytes:
                     with tar.extractfile(member) as source, open(into / missing.pop(member.name), "xb") as file:
                         shutil.copyfileobj(source, file, CHUNK_BYTES)
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, ValueError, gzip.BadGzipFile, zlib.error) as error:
         raise FetchError(f"{archive} cannot be unpacked ({error}). Delete it. {AGAIN}") from error
     wrong = [name for name, md5 in published.files.items() if _md5_of(into / name) != md5]
     if wrong:

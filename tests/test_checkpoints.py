@@ -1,0 +1,577 @@
+"""Checkpoints: a resumed run ends like one that was never interrupted, and nothing else is taken for a checkpoint."""
+
+import errno
+import io
+import os
+import pickle
+import re
+import shutil
+import warnings
+import zipfile
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal, assert_equal
+
+from cs231n import checkpoints, optim
+from cs231n.checkpoints import describe_data, latest_checkpoint, load, save
+from cs231n.classifiers.cnn import ThreeLayerConvNet
+from cs231n.classifiers.fc_net import FullyConnectedNet
+from cs231n.progress import progress_bar
+from cs231n.solver import NonFiniteLossWarning, Solver
+
+
+def examples(seed=0, train=40, val=30, shape=(6,)):
+    """Three classes that overlap, so that accuracies go up and down."""
+    rng = np.random.default_rng(seed)
+    data = {}
+    for split, size in (("train", train), ("val", val)):
+        labels = data[f"y_{split}"] = rng.integers(0, 3, size)
+        data[f"X_{split}"] = rng.standard_normal((size, *shape)) + labels.reshape(-1, *[1] * len(shape))
+    return data
+
+
+DATA = examples()
+IMAGES = examples(shape=(1, 4, 4))
+SETTINGS = {
+    "update_rule": "adam", "optim_config": {"learning_rate": 0.02}, "lr_decay": 0.9, "batch_size": 8,
+    "num_epochs": 5, "num_train_samples": 20, "num_val_samples": 25, "verbose": False,
+}  # fmt: skip
+
+
+def net(init=0, hidden_dims=(7, 6), normalization="batchnorm", dropout_keep_ratio=0.8, **arguments):
+    """A net with weights of its own, drawn from the seed ``init``."""
+    np.random.seed(init)
+    return FullyConnectedNet(hidden_dims, 6, 3, dropout_keep_ratio, normalization, **arguments)
+
+
+def convnet(init=0):
+    np.random.seed(init)
+    return ThreeLayerConvNet((1, 4, 4), num_filters=2, filter_size=3, hidden_dim=5, num_classes=3, weight_scale=0.1)
+
+
+class NoisyNet(FullyConnectedNet):
+    """Trains on blurred inputs, and has a random generator for that."""
+
+    def __init__(self, init=0):
+        np.random.seed(init)
+        super().__init__([7], 6, 3)
+        self.rng = np.random.default_rng(init)
+
+    def loss(self, X, y=None):
+        return super().loss(X if y is None else X + self.rng.standard_normal(X.shape), y)
+
+
+def run(folder, model=None, data=DATA, **arguments):
+    """The solver of a whole run, which has left the checkpoints ``run_epoch_<n>.npz`` in the folder."""
+    solver = Solver(model or net(), data, **{**SETTINGS, "checkpoint_name": folder / "run", **arguments})
+    np.random.seed(1)
+    solver.train()
+    return solver
+
+
+def resume(path, model=None, data=DATA, **arguments):
+    return Solver.resume(path, model or net(init=9), data, **arguments)
+
+
+def outcome(solver):
+    """All that a run leaves behind, the next random number too."""
+    return {
+        "params": solver.model.params,
+        "running averages": [{**layer, "mode": None} for layer in getattr(solver.model, "bn_params", [])],
+        "best_params": solver.best_params,
+        "optim_configs": solver.optim_configs,
+        "histories": [solver.loss_history, solver.train_acc_history, solver.val_acc_history],
+        "best_val_acc": solver.best_val_acc,
+        "epoch": solver.epoch,
+        "next random number": np.random.rand(),
+    }
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """The checkpoint of a run of one epoch."""
+    run(tmp_path, num_epochs=1)
+    return tmp_path / "run_epoch_1.npz"
+
+
+# Resuming
+
+
+MODELS = {
+    **{rule: (net, DATA, {"update_rule": rule}) for rule in optim.__all__},
+    "layer norm": (lambda init=0: net(init, normalization="layernorm", dtype=np.float64, reg=0.01), DATA, {}),
+    "no layer state": (lambda init=0: net(init, normalization=None, dropout_keep_ratio=1), DATA, {}),
+    "masks from a seed": (lambda init=0: net(init, seed=4), DATA, {}),
+    "a generator of its own": (NoisyNet, DATA, {}),
+    "nothing sampled": (net, DATA, {"num_train_samples": None, "num_val_samples": None}),
+    "convnet": (convnet, IMAGES, {}),
+}
+
+
+@pytest.mark.parametrize(("make", "data", "arguments"), MODELS.values(), ids=MODELS)
+def test_a_run_resumed_from_any_epoch_ends_with_the_same_bits(tmp_path, make, data, arguments):
+    expected = outcome(run(tmp_path, make(), data, **arguments))
+    last = (tmp_path / "run_epoch_5.npz").read_bytes()
+    for epoch in range(1, 6):
+        folder = tmp_path / str(epoch)
+        folder.mkdir()
+        solver = resume(shutil.copy(tmp_path / f"run_epoch_{epoch}.npz", folder), make(init=9), data)
+        np.random.rand(17)  # between resume and train, the reader may do what he likes
+        solver.train()
+        assert_equal(outcome(solver), expected)
+        assert solver.model.params["W1"].dtype == expected["params"]["W1"].dtype
+        assert (folder / "run_epoch_5.npz").read_bytes() == last
+        assert sorted(os.listdir(folder)) == [f"run_epoch_{n}.npz" for n in range(epoch, 6)]
+
+
+def test_a_run_resumed_again_and_again_ends_with_the_same_bits(tmp_path):
+    expected = outcome(run(tmp_path))
+    for epoch in range(2, 6):
+        path = tmp_path / "run_epoch_1.npz" if epoch == 2 else tmp_path / f"again_epoch_{epoch - 1}.npz"
+        solver = resume(path, checkpoint_name=tmp_path / "again")
+        if epoch < 5:
+            solver.model.loss = interrupted_after(5, solver.model.loss)
+        solver.train()
+        assert solver.interrupted is (epoch < 5)
+    assert_equal(outcome(solver), expected)
+
+
+def test_an_interrupted_run_without_a_checkpoint_names_none(tmp_path, checkpoint, capsys):
+    solver = Solver(net(), DATA, **SETTINGS, checkpoint_name=tmp_path / "run")
+    solver.model.loss = interrupted_after(3, solver.model.loss)
+    solver.train()
+    assert re.fullmatch(r"Interrupted after 3 iterations: .*\(val_acc 0.\d{6}\)\n", capsys.readouterr().out)
+    solver = resume(checkpoint, num_epochs=2)
+    solver.model.loss = interrupted_after(3, solver.model.loss)
+    solver.train()
+    assert capsys.readouterr().out.endswith(f"; Solver.resume goes on from {checkpoint}\n")
+
+
+def interrupted_after(updates, loss):
+    """A model's loss that lets so many updates pass, an epoch of five and no more, and then is interrupted."""
+    calls = []
+
+    def limited(X, y=None):
+        if y is not None:
+            calls.append(y)
+            if len(calls) > updates:
+                raise KeyboardInterrupt
+        return loss(X, y)
+
+    return limited
+
+
+def test_these_runs_have_their_best_before_their_end(tmp_path):
+    solver = run(tmp_path)
+    assert solver.val_acc_history[-1] < solver.best_val_acc
+    last = load(tmp_path / "run_epoch_5.npz")
+    assert not np.array_equal(last["params"]["W1"], last["best_params"]["W1"])
+    assert not np.array_equal(last["bn_params"][0]["running_mean"], last["best_bn_params"][0]["running_mean"])
+
+
+def test_a_second_call_of_train_is_resumed_too(tmp_path):
+    solver = run(tmp_path, num_epochs=2)
+    solver.train()
+    expected = outcome(solver)
+    for epoch in (1, 2, 3, 4):
+        solver = resume(tmp_path / f"run_epoch_{epoch}.npz", checkpoint_name=tmp_path / "resumed")
+        solver.train()
+        if epoch < 3:
+            assert solver.epoch == 2
+            solver.train()
+        assert_equal(outcome(solver), expected)
+
+
+def test_a_run_may_be_lengthened(tmp_path):
+    expected = outcome(run(tmp_path, num_epochs=7))
+    run(tmp_path, num_epochs=3)
+    solver = resume(tmp_path / "run_epoch_3.npz", num_epochs=7)
+    solver.train()
+    assert_equal(outcome(solver), expected)
+
+
+def test_a_finished_run_leaves_its_best_parameters_in_the_model(tmp_path):
+    expected = run(tmp_path)
+    solver = resume(tmp_path / "run_epoch_5.npz", num_epochs=2)
+    solver.train()
+    assert solver.epoch == 5
+    assert_equal(solver.model.params, expected.best_params)
+
+
+def test_log_lines_go_on_where_the_run_stopped(tmp_path, capsys):
+    run(tmp_path, verbose=True, print_every=4)
+    lines = capsys.readouterr().out.splitlines()
+    resume(tmp_path / "run_epoch_3.npz").train()
+    assert capsys.readouterr().out.splitlines() == lines[lines.index(next(x for x in lines if "Epoch 3" in x)) + 1 :]
+
+
+def test_the_progress_bar_goes_on_where_the_run_stopped(tmp_path, checkpoint, monkeypatch):
+    bars = []
+
+    def watched_bar(total, description, unit):
+        bars.append(progress_bar(total, description, unit))
+        return bars[0]
+
+    monkeypatch.setattr("cs231n.solver.progress_bar", watched_bar)
+    resume(checkpoint, num_epochs=3).train()
+    assert (bars[0].initial, bars[0].total) == (5, 15)
+
+
+@pytest.mark.parametrize("rule", [lambda w, dw, config: (w - 0.1 * dw, config), type("Rule", (), {
+    "__call__": lambda self, w, dw, config: (w - 0.1 * dw, config)})()], ids=["function", "object"])  # fmt: skip
+def test_a_rule_of_the_reader_s_own_is_given_again(tmp_path, rule):
+    expected = outcome(run(tmp_path, update_rule=rule))
+    with pytest.raises(ValueError, match=r"^update_rule must be given: the run of .*run_epoch_2.npz had .* \(not of"):
+        resume(tmp_path / "run_epoch_2.npz")
+    solver = resume(tmp_path / "run_epoch_2.npz", update_rule=rule)
+    solver.train()
+    assert_equal(outcome(solver), expected)
+
+
+def test_what_a_run_was_given_may_be_given_again(checkpoint):
+    resume(checkpoint, **SETTINGS)
+    resume(checkpoint, update_rule=optim.adam)
+
+
+def test_the_readers_settings_may_be_others(checkpoint):
+    chosen = {"num_epochs": 9, "print_every": 3, "verbose": True, "nonfinite": "stop", "checkpoint_name": None}
+    solver = resume(checkpoint, **chosen)
+    assert {name: getattr(solver, name) for name in chosen} == chosen
+
+
+def test_checkpoints_of_a_resumed_run_stand_beside_its_own(tmp_path, monkeypatch, checkpoint):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    resume(shutil.copy(checkpoint, "renamed.npz"), num_epochs=2).train()
+    assert sorted(os.listdir()) == ["renamed.npz", "renamed_epoch_2.npz"]
+    resume(os.path.join("..", checkpoint.name), num_epochs=2).train()
+    assert sorted(os.listdir()) == ["renamed.npz", "renamed_epoch_2.npz"]
+    assert (tmp_path / "run_epoch_2.npz").exists()
+
+
+def test_what_was_given_is_not_altered_by_a_resumed_run(checkpoint):
+    model = net(init=9)
+    arrays, before = dict(model.params), {name: w.copy() for name, w in model.params.items()}
+    content = checkpoint.read_bytes()
+    solver = resume(checkpoint, model, num_epochs=2)
+    best = {name: w.copy() for name, w in solver.best_params.items()}
+    solver.best_val_acc = 1  # nothing is better, so nothing replaces it
+    solver.train()
+    assert_equal(arrays, before)
+    assert_equal(solver.best_params, best)
+    assert checkpoint.read_bytes() == content
+
+
+class NeverFinite:
+    """A model whose losses are NaN."""
+
+    def __init__(self):
+        self.params = {"w": np.zeros(1)}
+
+    def loss(self, X, y=None):
+        return np.zeros((len(X), 3)) if y is None else (np.nan, {"w": np.zeros(1)})
+
+
+def test_a_loss_that_was_reported_is_not_reported_again(tmp_path):
+    with pytest.warns(NonFiniteLossWarning):
+        run(tmp_path, NeverFinite())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        solver = resume(tmp_path / "run_epoch_2.npz", NeverFinite())
+        solver.train()
+    assert np.isnan(solver.loss_history).all()
+    assert len(solver.loss_history) == 25
+
+
+# What is of another run
+
+
+@pytest.mark.parametrize(("other", "message"), [
+    ({"model": net(hidden_dims=(8, 6))}, r"model.params.W1 was float32 \(6, 7\) and is float32 \(6, 8\)"),
+    ({"model": net(hidden_dims=(7,))}, "model.params.gamma2 is missing"),
+    ({"model": net(normalization=None)}, "model.params.gamma1 is missing"),
+    ({"model": net(normalization="layernorm")}, "model.normalization was batchnorm and is layernorm"),
+    ({"model": net(dtype=np.float64)}, "model.params.W1 was float32 .* and is float64"),
+    ({"model": net(dropout_keep_ratio=0.5)}, "model.dropout_param.p was 0.8 and is 0.5"),
+    ({"model": net(dropout_keep_ratio=1)}, "model.use_dropout was True and is False"),
+    ({"model": net(seed=4)}, "model.dropout_param.seed is new"),
+    ({"model": net(reg=0.1)}, "model.reg was 0.0 and is 0.1"),
+    ({"model": NoisyNet()}, "model.class was FullyConnectedNet and is NoisyNet"),
+    ({"data": examples(seed=1)}, r"data.y_train was int64 \(40,\) of CRC-32 [0-9a-f]{8} and is int64"),
+    ({"data": examples(train=41)}, r"data.X_train was float64 \(40, 6\) of .* and is float64 \(41, 6\)"),
+    ({"data": {**DATA, "X_val": DATA["X_val"].astype(np.float32)}}, "data.X_val was float64 .* and is float32"),
+    ({"update_rule": "rmsprop"}, "update_rule was adam and is rmsprop"),
+    ({"update_rule": lambda w, dw, config: (w, config)}, "update_rule was adam and is <lambda>"),
+    ({"optim_config": {"learning_rate": 1.0}}, "optim_config.learning_rate was 0.02 and is 1.0"),
+    ({"optim_config": {}}, "optim_config.learning_rate is missing"),
+    ({"optim_config": {"learning_rate": 0.02, "beta1": 0.5}}, "optim_config.beta1 is new"),
+    ({"lr_decay": 1.0}, "lr_decay was 0.9 and is 1.0"),
+    ({"batch_size": 10}, "batch_size was 8 and is 10"),
+    ({"num_train_samples": None}, "num_train_samples was 20 and is None"),
+    ({"num_val_samples": 7}, "num_val_samples was 25 and is 7"),
+])  # fmt: skip
+def test_what_differs_from_the_run_is_named(checkpoint, other, message):
+    content, model = checkpoint.read_bytes(), other.get("model", net(init=9))
+    before = {name: w.copy() for name, w in model.params.items()}
+    with pytest.raises(ValueError, match=rf"run_epoch_1.npz is of another run: .*{message}.*or train anew"):
+        resume(checkpoint, **{**other, "model": model})
+    assert_equal(model.params, before)
+    assert checkpoint.read_bytes() == content
+
+
+def test_data_with_one_other_value_are_other_data():
+    X = np.zeros((2500, 2))
+    was = describe_data({"X": X})
+    assert describe_data({"X": np.asfortranarray(X)}) == was
+    for row in (0, 999, 1000, 2499):
+        changed = X.copy()
+        changed[row, 1] = 1
+        assert describe_data({"X": changed}) != was
+
+
+class Counting(FullyConnectedNet):
+    """A net that counts its steps, and lists their losses."""
+
+    _steps = 0
+
+    def __init__(self):
+        super().__init__([7], 6, 3)
+        self.losses = []
+
+    def loss(self, X, y=None):
+        result = super().loss(X, y)
+        if y is not None:
+            self._steps += 1
+            self.losses.append(result[0])
+        return result
+
+
+def test_what_a_model_notes_for_itself_is_not_compared(tmp_path):
+    run(tmp_path, Counting(), num_epochs=1)
+    solver = resume(tmp_path / "run_epoch_1.npz", Counting())
+    assert solver.model.losses == []
+
+
+def test_unknown_keywords_are_answered_by_their_name(checkpoint):
+    with pytest.raises(ValueError, match="Unrecognized arguments epochs"):
+        resume(checkpoint, epochs=3)
+
+
+# What is no checkpoint
+
+
+class Mkdir:
+    """Pickles as a call of os.mkdir."""
+
+    def __reduce__(self):
+        return os.mkdir, ("touched_by_a_pickle",)
+
+
+def npz(**arrays):
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def npy(array):
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def zipped(name, content):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+OBJECTS = np.array([Mkdir()], dtype=object)
+FOREIGN = {
+    "nothing": lambda content: b"",
+    "text": lambda content: b"not a checkpoint",
+    "pickle": lambda content: pickle.dumps(Mkdir()),
+    "array": lambda content: npy(np.ones(3)),
+    "array of objects": lambda content: npy(OBJECTS),
+    "other arrays": lambda content: npz(W1=np.ones(3)),
+    "objects": lambda content: npz(tree=OBJECTS),
+    "objects beside a tree": lambda content: npz(tree=np.array("{}"), W1=OBJECTS),
+    "no JSON": lambda content: npz(tree=np.array("no JSON")),
+    "another tree": lambda content: npz(tree=np.array('{"dict": {"epoch": 3}}')),
+    "another version": lambda content: npz(tree=np.array('{"dict": {"format": 99}}')),
+    "a text member": lambda content: zipped("tree", b"{}"),
+    "ten bytes": lambda content: content[:10],
+    "half": lambda content: content[: len(content) // 2],
+    "all but a byte": lambda content: content[:-1],
+}
+
+
+@pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN)
+def test_what_is_no_checkpoint_is_refused_and_not_run(tmp_path, monkeypatch, checkpoint, content):
+    monkeypatch.chdir(tmp_path)
+    checkpoint.write_bytes(content(checkpoint.read_bytes()))
+    with pytest.raises(ValueError, match=r"run_epoch_1.npz is no checkpoint, or a damaged one \(.+\): resume from"):
+        resume(checkpoint)
+    assert os.listdir() == ["run_epoch_1.npz"]
+
+
+def test_an_altered_byte_is_noticed_or_makes_no_difference(checkpoint):
+    content, expected = checkpoint.read_bytes(), load(checkpoint)
+    rng = np.random.default_rng(0)
+    refused = 0
+    for at in rng.choice(len(content), 400, replace=False):
+        altered = bytearray(content)
+        altered[at] ^= rng.integers(1, 256)
+        checkpoint.write_bytes(altered)
+        try:
+            assert_equal(load(checkpoint), expected)
+        except ValueError as error:
+            assert str(error).startswith(f"{checkpoint} is no checkpoint, or a damaged one (")
+            refused += 1
+    assert refused > 200
+
+
+def test_an_altered_weight_is_noticed(checkpoint):
+    content = bytearray(checkpoint.read_bytes())
+    weight = load(checkpoint)["params"]["W1"].tobytes()
+    content[content.index(weight)] ^= 1
+    checkpoint.write_bytes(content)
+    with pytest.raises(ValueError, match=r"a damaged one \(Bad CRC-32 for file 'params/W1.npy'\)"):
+        resume(checkpoint)
+
+
+def test_a_missing_checkpoint_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"there is no checkpoint .*run_epoch_3.npz: name a file .* finds the"):
+        resume(tmp_path / "run_epoch_3.npz")
+
+
+def test_a_file_that_cannot_be_read_is_the_system_s_to_report(tmp_path):
+    with pytest.raises(OSError, match=str(tmp_path)):
+        resume(tmp_path)
+
+
+# Writing
+
+
+@pytest.fixture
+def small_files():
+    """Writing beyond 8 kB of a file fails, as on a full disk."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_where_the_disk_is_full_the_last_good_checkpoint_stays(tmp_path, checkpoint, small_files):
+    content = checkpoint.read_bytes()
+    assert len(content) > 8192
+    anew = Solver(net(), DATA, **SETTINGS, checkpoint_name=tmp_path / "run")
+    for solver in (resume(checkpoint, num_epochs=3), anew):
+        with pytest.raises(OSError, match=r"the checkpoint .* cannot be written \(File too large\).* go on") as error:
+            solver.train()
+        assert error.value.errno == errno.EFBIG
+        assert os.listdir(tmp_path) == ["run_epoch_1.npz"]
+        assert checkpoint.read_bytes() == content
+
+
+def test_a_folder_that_becomes_read_only_is_told(tmp_path, checkpoint, monkeypatch):
+    def read_only(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(checkpoints, "open", read_only, raising=False)
+    with pytest.raises(PermissionError, match=r"run_epoch_2.npz cannot be written \(Permission denied\)"):
+        resume(checkpoint, num_epochs=3).train()
+    assert os.listdir(tmp_path) == ["run_epoch_1.npz"]
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    solver = Solver(net(), DATA, **SETTINGS, checkpoint_name=tmp_path / "run")
+    with pytest.raises(PermissionError, match="the folder .* cannot be written: change its permissions"):
+        solver.train()
+    assert solver.loss_history == []
+
+
+def test_a_missing_folder_is_told_before_training(tmp_path):
+    solver = Solver(net(), DATA, **SETTINGS, checkpoint_name=tmp_path / "missing" / "run")
+    with pytest.raises(FileNotFoundError, match="there is no folder .*missing: make it first"):
+        solver.train()
+    assert solver.loss_history == []
+
+
+def test_an_interruption_while_writing_leaves_the_earlier_checkpoints(tmp_path, monkeypatch, capsys):
+    written = []
+
+    def interrupted_at_the_third(descriptor):
+        written.append(descriptor)
+        if len(written) == 3:
+            raise KeyboardInterrupt
+
+    (tmp_path / "undisturbed").mkdir()
+    expected = outcome(run(tmp_path / "undisturbed"))
+    shutil.rmtree(tmp_path / "undisturbed")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", interrupted_at_the_third)
+        assert run(tmp_path).interrupted is True
+    assert sorted(os.listdir(tmp_path)) == ["run_epoch_1.npz", "run_epoch_2.npz"]
+    assert f"; Solver.resume goes on from {tmp_path / 'run_epoch_2.npz'}" in capsys.readouterr().out
+    solver = resume(tmp_path / "run_epoch_2.npz")
+    solver.train()
+    assert_equal(outcome(solver), expected)
+
+
+def test_what_a_killed_run_left_half_written_is_removed(tmp_path, checkpoint):
+    others = ["run_epoch_x.npz.part", "runner_epoch_2.npz.part", "another run_epoch_2.npz.part"]
+    for name in ["run_epoch_2.npz.part", "run_epoch_9.npz.part", *others]:
+        (tmp_path / name).write_bytes(b"PK half")
+    resume(checkpoint, num_epochs=1).train()
+    assert sorted(os.listdir(tmp_path)) == sorted(["run_epoch_1.npz", *others])
+
+
+@pytest.mark.parametrize("value", [OBJECTS, Mkdir(), {1: 2}, {"set": {1}}, 1j], ids=lambda value: type(value).__name__)
+def test_what_cannot_be_kept_is_named(tmp_path, value):
+    with pytest.raises(TypeError, match=r"^optim_configs/w/own(/set)? must be an array, number, string or None, or"):
+        save(tmp_path / "run.npz", {"optim_configs": {"w": {"own": value}}})
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_is_kept_comes_back_with_its_types(tmp_path):
+    kept = {
+        "numbers": [1, 2**80, -0.0, 0.1, np.inf, True, None, "text \ud800", np.float32(0.1), np.int8(3), np.bool_(1)],
+        "tuple": (1, (2.0, "x"), []),
+        "arrays": {
+            "a/b": np.arange(3), "a": {"b": np.float16([1, 2])}, "a%2Fb": np.zeros((0, 4)), "..": np.array(5.0),
+            "": np.array(["é", "x"]), "Fortran": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        },
+    }  # fmt: skip
+    save(tmp_path / "kept.npz", kept)
+    read = load(tmp_path / "kept.npz")
+    assert_equal(read, kept)
+    assert [type(x) for x in read["numbers"]] == [type(x) for x in kept["numbers"]]
+    assert np.signbit(read["numbers"][2])
+    assert type(read["tuple"]) is tuple
+    for name, array in (("a/b", np.arange(3)), ("..", np.array(5.0))):
+        assert read["arrays"][name].dtype == array.dtype
+        assert read["arrays"][name].shape == array.shape
+    assert read["arrays"]["Fortran"].flags.f_contiguous
+    assert_array_equal(read["arrays"]["a"]["b"], np.float16([1, 2]))
+
+
+# The last checkpoint
+
+
+def test_the_latest_checkpoint_is_the_one_that_was_written_last(tmp_path, monkeypatch):
+    own = {"run_epoch_2.npz": 5, "run_epoch_10.npz": 5, "run_epoch_30.npz": 4, "r.n_epoch_1.npz": 9}
+    others = ["run_epoch_11.npz.part", "run_epoch_x.npz", "a run_epoch_12.npz", "runs_epoch_13.npz", "run.npz"]
+    for name, seconds in {**own, **dict.fromkeys(others, 9)}.items():
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (seconds, seconds))
+    # That of epoch 30 is left from an earlier run; the time stamps of small files may be equal.
+    assert latest_checkpoint(tmp_path / "run") == tmp_path / "run_epoch_10.npz"
+    assert latest_checkpoint(tmp_path / "r.n") == tmp_path / "r.n_epoch_1.npz"
+    assert latest_checkpoint(tmp_path / "other") is None
+    assert latest_checkpoint(tmp_path / "missing" / "run") is None
+    monkeypatch.chdir(tmp_path)
+    assert str(latest_checkpoint("run")) == "run_epoch_10.npz"
