@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import cs231n
+import cs231n.challenge
 import cs231n.classifiers.cnn
 import cs231n.classifiers.fc_net
 import cs231n.solver
@@ -19,7 +20,7 @@ import cs231n.torch_data
 
 MODULES = sorted(module.name for module in pkgutil.walk_packages(cs231n.__path__, "cs231n."))
 LAYERS = [name for name in MODULES if name.startswith("cs231n.layers.")]
-FOR_PYTORCH = {"cs231n.torch_data"}
+FOR_PYTORCH = {"cs231n.challenge", "cs231n.torch_data"}
 
 
 def run_python(*arguments):
@@ -115,6 +116,10 @@ def test_what_is_offered_is_documented_with_its_parameters(module, name):
     cs231n.classifiers.cnn.ThreeLayerConvNet,
     cs231n.classifiers.cnn.ThreeLayerConvNet.loss,
     cs231n.solver.Solver.check_accuracy,
+    cs231n.challenge.ResNet,
+    cs231n.challenge.Settings,
+    cs231n.challenge.Training,
+    cs231n.challenge.Training.run,
     cs231n.torch_data.Images,
 ])
 def test_a_class_documents_the_parameters_of_its_methods(offer):
