@@ -58,7 +58,7 @@ EDITS = {
     # What a body imported waits there for the reader's own.
     "pyproject.toml": [
         ('ignore = ["NPY002"', 'ignore = ["F401", "NPY002"'),
-        ("cs231n|benchmarks|run_lessons", "cs231n|run_lessons"),
+        ("|benchmarks|", "|"), ("|score|student_edition)", "|score)"),
     ],
 }  # fmt: skip
 
