@@ -333,7 +333,7 @@ def execute(path, timeout=None, keep_going=False):
     if lesson.mishap:
         print(f"    {lesson.mishap}", flush=True)
     elif raised:
-        lesson.mishap = raised[0] + (f"; {len(raised) - 1} more cells raised" if len(raised) > 1 else "")
+        lesson.mishap = raised[0] + (f"; {len(raised) - 1} more raised" if len(raised) > 1 else "")
     return notebook, lesson
 
 

@@ -8,6 +8,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import re
 import sys
 import textwrap
 import traceback
@@ -20,7 +21,7 @@ from exercises import EXERCISES, ROOT
 DONE, PENDING, WRONG, TIMED_OUT = "done", "not implemented yet", "wrong", "timed out"
 SIGNS = {DONE: "✓", PENDING: "☐", WRONG: "✗", TIMED_OUT: "✗"}
 TESTS = ROOT / "tests" / "exercises"
-START_LIMIT = 120  # seconds for the imports, before the first test
+START_LIMIT = 300  # seconds for the imports, before the first test
 
 
 @dataclass
@@ -62,9 +63,12 @@ class Reporter:
 
     def pytest_collectreport(self, report):
         if report.failed:
-            # The line that says what is wrong is the last.
-            lines = [line.removeprefix("E").strip() for line in str(report.longrepr).strip().splitlines()]
-            self.pipe.send(("not collected", [line for line in lines if line][-1]))
+            # What is wrong is said last, after where it is.
+            text = str(report.longrepr).strip()
+            places = re.findall(r'File "([^"]+)", line (\d+)|^(\S+\.py):(\d+): ', text, re.MULTILINE)
+            file, line = [part for part in places[-1] if part] if places else (None, None)
+            what = text.splitlines()[-1].removeprefix("E").strip()
+            self.pipe.send(("not collected", f"{what} ({Path(file).name}, line {line})" if file else what))
 
     def pytest_runtest_logstart(self, nodeid):
         self.pipe.send(("begun", part_id(nodeid)))
@@ -99,7 +103,7 @@ def hint_of(error):
 
 
 def is_of_the_reader(filename):
-    return Path(filename).is_relative_to(ROOT) and not Path(filename).is_relative_to(ROOT / "tests")
+    return any(Path(filename).is_relative_to(ROOT / folder) for folder in ("cs231n", "notebooks"))
 
 
 def work(pipe, finished):
@@ -110,7 +114,7 @@ def work(pipe, finished):
         os.chdir(ROOT)
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         os.environ.pop("PYTEST_ADDOPTS", None)
-        options = ["-c", str(ROOT / "pyproject.toml"), "-p", "no:cacheprovider",
+        options = ["-c", str(ROOT / "pyproject.toml"), "-p", "no:cacheprovider", "--continue-on-collection-errors",
                    "-o", "addopts=--strict-markers", "-o", "filterwarnings=ignore"]  # fmt: skip
         pytest.main([*options, str(TESTS)], plugins=[Reporter(pipe, finished)])
 
@@ -129,8 +133,8 @@ def run_tests(limit):
     Returns
     -------
     parts : dict from str to Part
-    problem : str or None
-        Why tests are missing.
+    problem : (str, str) or None
+        Why tests are missing: the state of their exercises, and a hint.
     """
     context = multiprocessing.get_context("spawn")
     parts, finished, problem = {}, set(), None
@@ -147,7 +151,7 @@ def run_tests(limit):
                     for part, (exercise, points) in details[0].items():
                         parts.setdefault(part, Part(exercise, points))
                 elif kind == "not collected":
-                    problem = problem or details[0]
+                    problem = problem or (WRONG, details[0])
                 elif kind == "begun":
                     running = details[0]
                 elif kind == "outcome":
@@ -158,12 +162,14 @@ def run_tests(limit):
                     complete = True
                     break
             else:
-                problem = problem or (None if running else f"the tests did not begin within {START_LIMIT} s")
-                if running:
+                if not running:
+                    problem = TIMED_OUT, f"the tests did not begin within {START_LIMIT} s"
+                else:
                     parts[running].add(TIMED_OUT, f"stopped after {limit:g} s: does a loop never end?")
         except EOFError:
-            problem = problem or (None if running else "the tests could not be begun")
-            if running:
+            if not running:
+                problem = problem or (WRONG, "Python ended before the tests began")
+            else:
                 parts[running].add(WRONG, "the test ended Python itself")
         finally:
             process.kill()
@@ -194,7 +200,7 @@ def scoreboard(parts, problem):
         # What is wrong comes before what is missing.
         first = min(open_tests, key=lambda part: part.state == PENDING, default=None)
         if not tests:
-            state, hint = WRONG, problem or "it has no tests"
+            state, hint = problem or (WRONG, "it has no tests")
         else:
             state, hint = (first.state, first.hint) if first else (DONE, "")
         earned = sum(part.points for part in tests if part.state == DONE)
@@ -206,7 +212,7 @@ def scoreboard(parts, problem):
 
 def as_text(board):
     """The scoreboard as lines: a lesson, and below it a line for each exercise, with its hint below."""
-    lines, lesson = [], None
+    lines, lesson, told = [], None, None
     width = max(len(row["name"]) for row in board["exercises"])
     for row in board["exercises"]:
         if row["lesson"] != lesson:
@@ -214,9 +220,12 @@ def as_text(board):
             lines += ["", lesson]
         points = f"{row['earned']}/{row['points']}"
         lines.append(f"  {SIGNS[row['state']]} {row['name']:<{width}}  {points:>5}  {row['state']}")
-        # Where to read about what is missing stands in the lesson's name and the function itself.
-        if row["state"] != DONE and not row["hint"].startswith(f"{row['name']}:"):
-            lines += textwrap.wrap(row["hint"], 110, initial_indent="      ", subsequent_indent="      ")
+        hint = row["hint"]
+        # What is not written yet needs no word if it is the exercise itself.
+        is_plain = row["state"] == PENDING and hint.startswith(f"{row['name']}:")
+        if hint and hint != told and not is_plain:
+            told = hint
+            lines += textwrap.wrap(hint, 110, initial_indent="      ", subsequent_indent="      ")
     return "\n".join([*lines[1:], "", f"{board['total']} of {board['points']} points"])
 
 

@@ -160,8 +160,15 @@ def _functions_of_cell(cell, names):
         return []
 
 
-def contents(root=ROOT):
-    """The files of the edition.
+def contents(exercises=EXERCISES, root=ROOT):
+    """The files of an edition.
+
+    Parameters
+    ----------
+    exercises : sequence of Exercise
+        What is still to be written in it.
+    root : Path
+        Of the complete workbook.
 
     Returns
     -------
@@ -169,7 +176,7 @@ def contents(root=ROOT):
         Under paths relative to the edition's folder.
     """
     messages = {}
-    for exercise in EXERCISES:
+    for exercise in exercises:
         for file, name in exercise.places:
             messages.setdefault(file, {})[name] = exercise.message(name)
     files = {}

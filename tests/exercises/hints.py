@@ -76,4 +76,5 @@ def _difference(array, expected, rtol, atol):
         return f"it is {factors[0]:.4g} times what is expected, everywhere"
     worst = np.unravel_index(np.argmax(np.abs(array - expected)), array.shape)
     place = f" at [{', '.join(map(str, worst))}]" if worst else ""
-    return f"expected {expected[worst]:.6g}{place}, got {array[worst]:.6g}"
+    right, wrong = f"{expected[worst]:.6g}", f"{array[worst]:.6g}"
+    return f"expected {right}{place}, got {wrong}" + f" (off by {array[worst] - expected[worst]:.1e})" * (right == wrong)
