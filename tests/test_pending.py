@@ -202,7 +202,8 @@ def test_it_is_installed_once():
     operator.itemgetter(0), lambda value: value + 1, lambda value: 1 - value, lambda value: np.ones(2) @ value,
     lambda value: np.ones(2) + value, lambda value: value == value, lambda value: value(), lambda value: 0 < value,
     lambda value: np.array_equal(value, 1), lambda value: np.asarray([value], float),
-    lambda value: torch.ones(2) * value, lambda value: setattr(value, "a", 1), lambda value: pending.require_known(1, value),
+    lambda value: torch.ones(2) * value, lambda value: setattr(value, "a", 1),
+    lambda value: pending.require_known(1, value),
 ])  # fmt: skip
 def test_every_use_of_a_pending_value_says_what_is_missing(use):
     with pytest.raises(NotImplementedError, match="^affine_forward: lesson"):

@@ -152,8 +152,8 @@ def test_a_lesson_can_go_on_after_a_cell_that_raises_and_is_not_stored_where_cod
     assert done.returncode == 1
     lines = done.stdout.splitlines()
     assert [line for line in lines if line.startswith("    ")] == [
-        "    cell 1 raised ZeroDivisionError: division by zero", "    cell 3 raised NameError: name 'undefined' is not defined",
-        "    ✗ at last"]
+        "    cell 1 raised ZeroDivisionError: division by zero",
+        "    cell 3 raised NameError: name 'undefined' is not defined", "    ✗ at last"]
     assert re.search(r"Dropout .* cell 1 raised ZeroDivisionError: division by zero; 1 more raised$", done.stdout, re.M)
     assert re.search(r"Zebra .* 1 of 2 claims hold, 1 not implemented yet$", done.stdout, re.M)
     assert pending.read_bytes() == before

@@ -167,7 +167,7 @@ EXPECTED = np.array([[1.0, -2.0, 3.0], [0.0, 5.0, 7.0]])
     (EXPECTED / 4, "dx: it is 0.25 times what is expected, everywhere"),
     (EXPECTED**2, "dx: the root is forgotten"),
     (EXPECTED + [[0, 0, 0], [0, 0.5, 0]], "dx: expected 5 at [1, 1], got 5.5"),
-    (EXPECTED + 1e-6, "dx: expected 1 at [0, 0], got 1 (off by 1.0e-06)"),
+    (EXPECTED + [[0, 0, 0], [0, 0, 1e-6]], "dx: expected 7 at [1, 2], got 7 (off by 1.0e-06)"),
 ])  # fmt: skip
 def test_a_hint_says_where_a_result_goes_wrong(got, hint):
     with pytest.raises(Wrong) as error:

@@ -77,4 +77,5 @@ def _difference(array, expected, rtol, atol):
     worst = np.unravel_index(np.argmax(np.abs(array - expected)), array.shape)
     place = f" at [{', '.join(map(str, worst))}]" if worst else ""
     right, wrong = f"{expected[worst]:.6g}", f"{array[worst]:.6g}"
-    return f"expected {right}{place}, got {wrong}" + f" (off by {array[worst] - expected[worst]:.1e})" * (right == wrong)
+    off = f" (off by {array[worst] - expected[worst]:.1e})" if right == wrong else ""
+    return f"expected {right}{place}, got {wrong}{off}"

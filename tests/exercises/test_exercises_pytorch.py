@@ -27,22 +27,28 @@ def require_scores(got, expected, mistakes):
             {what: mistake.detach().numpy() for what, mistake in mistakes.items()}, rtol=1e-4, atol=1e-5)  # fmt: skip
 
 
+def two_layer_parameters():
+    torch.manual_seed(0)
+    return [torch.randn(shape, requires_grad=True) for shape in ((12, 7), (7,), (7, 4), (4,))]
+
+
 @exercise("two_layer_fc", 1)
 def test_two_layer_fc():
-    torch.manual_seed(0)
-    x, w1, w2 = torch.randn(5, 3, 2, 2), torch.randn(12, 7), torch.randn(7, 4)
-    scores = definition(LESSON, "two_layer_fc")(x, [w1, w2])
-    hidden = x.flatten(1) @ w1
-    right = hidden.relu() @ w2
-    require_scores(scores, right, {"the ReLU is missing": hidden @ w2, "a ReLU after the last layer": right.relu()})
+    w1, b1, w2, b2 = params = two_layer_parameters()
+    x = torch.randn(5, 3, 2, 2)
+    hidden = x.flatten(1) @ w1 + b1
+    right = hidden.relu() @ w2 + b2
+    require_scores(definition(LESSON, "two_layer_fc")(x, params), right, {
+        "the ReLU is missing": hidden @ w2 + b2, "a ReLU after the last layer": right.relu(),
+        "the biases are missing": (x.flatten(1) @ w1).relu() @ w2,
+    })  # fmt: skip
 
 
 @exercise("two_layer_fc", 1)
 def test_two_layer_fc_has_gradients():
-    torch.manual_seed(0)
-    x, params = torch.randn(5, 12), [torch.randn(12, 7, requires_grad=True), torch.randn(7, 4, requires_grad=True)]
-    definition(LESSON, "two_layer_fc")(x, params).sum().backward()
-    require_that(all(w.grad is not None for w in params), "scores: they must depend on both weights by PyTorch's graph")
+    params = two_layer_parameters()
+    definition(LESSON, "two_layer_fc")(torch.randn(5, 12), params).sum().backward()
+    require_that(all(w.grad is not None for w in params), "scores: each parameter must get a gradient through the graph")
 
 
 def convnet_parameters():
