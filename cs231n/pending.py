@@ -22,7 +22,7 @@ NAME = "__pending__"  # of this module in the notebook
 
 
 class Pending:
-    """Stands for a value that could not be computed; every use raises ``NotImplementedError`` again.
+    """Stands for a value that could not be computed: every use raises ``NotImplementedError`` again.
 
     Parameters
     ----------
@@ -52,7 +52,12 @@ for _operation in [
 
 
 def require_known(*values):
-    """Raise ``NotImplementedError`` if one of the values is pending."""
+    """Raise ``NotImplementedError`` if one of the values is pending.
+
+    Parameters
+    ----------
+    *values : objects
+    """
     for value in values:
         if isinstance(value, Pending):
             _refuse(value)
