@@ -8,7 +8,6 @@ always, and code that is complete runs as if nothing had been installed.
 """
 
 import ast
-import builtins
 import copy
 import itertools
 import sys
@@ -18,7 +17,7 @@ import numpy as np
 
 __all__ = ["Pending", "install", "require_known"]
 
-NAME = "__pending__"  # of this module in the notebook
+NAME = "__pending__"  # of this module in a notebook
 
 
 class Pending:
@@ -123,11 +122,11 @@ def passed(value, pending):
     return value if _is_plain(value) or callable(value) else pending
 
 
-def zip(*iterables):
+def zip_known(*iterables):
     """``zip``, in which what is pending counts as pending values without end, as long as something else ends."""
     if all(isinstance(iterable, Pending) for iterable in iterables):
         require_known(*iterables)
-    return builtins.zip(*(itertools.repeat(a) if isinstance(a, Pending) else a for a in iterables))
+    return zip(*(itertools.repeat(a) if isinstance(a, Pending) else a for a in iterables))
 
 
 _told = set()  # in this cell
@@ -222,6 +221,7 @@ def _guard(statement, local_names):
 
 
 def _handler(statement, claims, local_names):
+    """What is done when a statement fails: raise, or print its claims and mark what it would have bound or changed."""
     stored = sorted(_stored(statement))
     altered = _altered(statement)
     passed = {
@@ -260,18 +260,15 @@ def _parsed(source, place):
 
 
 def _is_constant(statement):
+    """Whether a statement is a docstring or the like, which cannot fail."""
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 def _claims(*statements):
     """What the calls of ``check`` in the statements claim, as expressions."""
-    calls = [node for node in _walk(*statements) if isinstance(node, ast.Call)]
-    is_check = {"check"}.intersection
-    return [
-        call.args[0]
-        for call in calls
-        if call.args and is_check({getattr(call.func, "id", None), getattr(call.func, "attr", None)})
-    ]
+    calls = [node for node in _walk(*statements) if isinstance(node, ast.Call) and node.args]
+    names = [getattr(call.func, "id", getattr(call.func, "attr", None)) for call in calls]
+    return [call.args[0] for call, name in zip(calls, names) if name == "check"]
 
 
 def _parts(claim, unknown):
@@ -310,7 +307,7 @@ def _open_zip(loop):
             assignment[0].value = argument
             before += _guard(assignment[0], set())
             call.args[i] = ast.copy_location(ast.Name(name, ast.Load()), argument)
-    call.func = ast.copy_location(ast.Attribute(ast.Name(NAME, ast.Load()), "zip", ast.Load()), call.func)
+    call.func = ast.copy_location(ast.Attribute(ast.Name(NAME, ast.Load()), "zip_known", ast.Load()), call.func)
     return before
 
 
@@ -362,6 +359,7 @@ def _altered(statement):
 
 
 def _root(node):
+    """The name that ``a[…].b(…).c`` begins with."""
     while isinstance(node, (ast.Subscript, ast.Attribute, ast.Call)):
         node = node.func if isinstance(node, ast.Call) else node.value
     return node.id if isinstance(node, ast.Name) else None

@@ -212,8 +212,8 @@ def test_every_use_of_a_pending_value_says_what_is_missing(use):
 
 def test_zip_ends_with_the_shortest_that_is_known():
     value = Pending("f")
-    pairs = list(pending.zip([1, 2], value, (3, 4, 5)))
+    pairs = list(pending.zip_known([1, 2], value, (3, 4, 5)))
     assert [(a, c) for a, _, c in pairs] == [(1, 3), (2, 4)]
     assert all(b is value for _, b, _ in pairs)
     with pytest.raises(NotImplementedError):
-        pending.zip(value, value)
+        pending.zip_known(value, value)
