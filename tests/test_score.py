@@ -100,13 +100,13 @@ def run_score(workbook, *options):
 
 
 def test_every_exercise_gets_what_its_tests_are_worth(workbook):
-    board = json.loads(run_score(workbook, "--json", "--timeout", "4"))
+    board = json.loads(run_score(workbook, "--json", "--timeout", "2"))
     rows = {row["name"]: (row["earned"], row["state"], row["hint"]) for row in board["exercises"]}
     assert rows == {
         "right": (4, "done", ""),
         "half": (2, "wrong", "dgamma: sum over axis 0 expected, shape (3,) got (2,)"),
         "missing": (0, "not implemented yet", "missing: lesson Counting, section 1"),
-        "endless": (1, "timed out", "stopped after 4 s: does a loop never end?"),
+        "endless": (1, "timed out", "stopped after 2 s: does a loop never end?"),
         "deadly": (1, "wrong", "the test ended Python itself"),
         "untested": (0, "wrong", "it has no tests"),
         "halfway missing": (2, "not implemented yet", "another: lesson Counting, section 1"),

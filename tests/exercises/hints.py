@@ -72,7 +72,8 @@ def _difference(array, expected, rtol, atol):
         return "the sign is wrong"
     nonzero = np.abs(expected) > atol
     factors = array[nonzero] / expected[nonzero]
-    if factors.size > 1 and not array[~nonzero].any() and np.allclose(factors, factors[0], 1e-5):
+    is_scaled = factors.size > 1 and not array[~nonzero].any() and np.allclose(factors, factors[0], 1e-5)
+    if is_scaled and abs(factors[0] - 1) > 1e-2:
         return f"it is {factors[0]:.4g} times what is expected, everywhere"
     worst = np.unravel_index(np.argmax(np.abs(array - expected)), array.shape)
     place = f" at [{', '.join(map(str, worst))}]" if worst else ""
