@@ -78,11 +78,15 @@ def install(shell):
 
 
 def reason_of(error, names, *namespaces):
-    """Which code is missing, if that is why there is an error: it says so, or a pending value was used; else None."""
+    """Which code is missing, if that is why there is an error; else None."""
     if isinstance(error, NotImplementedError):
         return str(error) or _place_of(error)
     values = (namespace[name] for name in names for namespace in namespaces if name in namespace)
-    return next(filter(None, map(_pending_reason, values)), None)
+    reason = next(filter(None, map(_pending_reason, values)), None)
+    if reason is None and _missing and isinstance(error, (AttributeError, IndexError, KeyError, TypeError)):
+        # Raised by the statement itself, in a cell that has met missing code: something was not changed in place.
+        reason = None if error.__traceback__.tb_next else _missing[0]
+    return reason
 
 
 def tell(reason, claims):
@@ -107,6 +111,7 @@ def tell(reason, claims):
         if line not in _told:
             _told.add(line)
             print(f"☐ {line}")
+    _missing.append(reason)
     return Pending(reason)
 
 
@@ -119,7 +124,8 @@ def passed(value, pending):
     """What becomes of an argument, which the function was perhaps to change: a layer's parameters, a net, axes."""
     if isinstance(value, dict):
         return value if any(isinstance(entry, np.ndarray) for entry in value.values()) else pending
-    return value if _is_plain(value) or callable(value) else pending
+    is_read = callable(value) or hasattr(type(value), "__iter__") or hasattr(type(value), "__getitem__")
+    return value if _is_plain(value) or is_read else pending
 
 
 def zip_known(*iterables):
@@ -129,7 +135,9 @@ def zip_known(*iterables):
     return zip(*(itertools.repeat(a) if isinstance(a, Pending) else a for a in iterables))
 
 
-_told = set()  # in this cell
+# In this cell
+_told = set()
+_missing = []
 
 
 def _text(part):
@@ -173,6 +181,7 @@ class _Transformer:
 
     def visit(self, module):
         _told.clear()
+        _missing.clear()
         module.body = _guard_all(module.body, None)
         return module
 

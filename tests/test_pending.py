@@ -112,7 +112,7 @@ def prove(name, layer):
     return value
 
 prove("missing", missing)
-prove("negation", lambda x: -x);
+_ = prove("negation", lambda x: -x)
 """) == [
         "☐ missing is not implemented yet",
         "☐ missing: a positive value … not implemented yet",
@@ -140,7 +140,7 @@ def test_no_claim_is_made_about_what_missing_code_was_to_change(run, cell):
     ]
 
 
-@pytest.mark.parametrize("value", ["{'x': np.ones(3)}", "np.ones(3)", "'text'", "[1, 2]", "np", "len"])
+@pytest.mark.parametrize("value", ["{'x': np.ones(3)}", "np.ones(3)", "'text'", "[1, 2]", "iter('abc')", "np", "len"])
 def test_data_and_functions_outlive_a_call_of_missing_code(run, value):
     run(f"kept = {value}\nmissing(kept)")
     assert run("check('it is there', kept is not None)") == ["✓ it is there"]
@@ -182,6 +182,13 @@ def test_an_error_is_not_excused_by_code_that_is_missing_elsewhere(run):
     run("a = missing()")
     lines = run("b = 1\nb / 0\ncheck('unreached', True)")
     assert lines[-1] == "ZeroDivisionError: division by zero"
+
+
+def test_an_object_that_missing_code_left_unchanged_is_no_error_of_the_cell(run):
+    cell = "class Weight: grad = None\nweight = Weight()\nmissing()\n{}"
+    assert run(cell.format("weight.grad.clone()")) == ["☐ missing is not implemented yet"]
+    assert run(cell.format("weigth"))[-1].startswith("NameError")
+    assert run(cell.format("def f():\n    return None + 1\nf()"))[-1].startswith("TypeError")
 
 
 def test_an_error_that_comes_of_a_pending_value_is_none(run):
