@@ -23,6 +23,12 @@ test: $(STAMP) ## unit tests, and every lesson against its stored outputs
 	@$(TEST_SETTINGS) $(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
 		--durations 10 --durations-min 5 --nbval $(NOTEBOOKS) tests
 
+score: $(STAMP) ## test the exercises and show the points
+	@$(PY) tools/score.py
+
+student: $(STAMP) ## write the student edition to student/ (DESTINATION=folder for another place)
+	@$(PY) tools/student_edition.py $(DESTINATION)
+
 lab: $(STAMP) ## open the lessons in JupyterLab
 	@$(PY) -m jupyterlab notebooks
 
@@ -43,4 +49,4 @@ $(STAMP): requirements.txt $(if $(USABLE),,FORCE)
 	@touch $@
 
 FORCE:
-.PHONY: help install run test lab data bench clean FORCE
+.PHONY: help install run test score lab data bench student clean FORCE

@@ -6,13 +6,15 @@ import textwrap
 
 import numpy as np
 
-from . import vis_utils
+from . import pending, vis_utils
 
 __all__ = ["autograd", "check", "show_source", "start"]
 
 
 def start(seed=231):
     """Prepare a lesson: the workbook's plot style, the random seed, and edits of the package taken up at once.
+
+    Where a function is not written yet, the lesson goes on; see :mod:`cs231n.pending`.
 
     Parameters
     ----------
@@ -28,6 +30,7 @@ def start(seed=231):
     if "autoreload" not in shell.extension_manager.loaded:
         shell.run_line_magic("load_ext", "autoreload")
     shell.run_line_magic("autoreload", "2")
+    pending.install(shell)
 
 
 def check(claim, value, below=None, above=None, measured=False):
@@ -57,6 +60,7 @@ def check(claim, value, below=None, above=None, measured=False):
     >>> check("dx matches the numerical gradient", 3.1e-10, below=1e-7)
     ✓ dx matches the numerical gradient: 3.10e-10 < 1e-07
     """
+    pending.require_known(value, below, above)
     if below is None and above is None:
         if not isinstance(value, (bool, np.bool_)):
             raise TypeError(f"value must be a bool where there is no bound, got {value!r}")

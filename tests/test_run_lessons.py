@@ -125,15 +125,38 @@ def test_stored_outputs_are_renewed_on_the_embedded_data_where_every_claim_holds
     assert {path.name for path in tmp_path.iterdir()} == {"Dropout.ipynb", "Zebra.ipynb", "build"}
 
 
-@pytest.mark.parametrize(("holding", "failing", "mishap", "verdict"), [
-    (41, 0, None, "all 41 claims hold"),
-    (39, 2, None, "2 of 41 claims failed"),
-    (0, 0, None, "makes no claims"),
-    (3, 1, "cell 7 raised NameError: name 'x' is not defined", "cell 7 raised NameError: name 'x' is not defined"),
+@pytest.mark.parametrize(("holding", "failing", "pending", "mishap", "verdict", "state"), [
+    (41, 0, 0, None, "all 41 claims hold", "sound"),
+    (39, 2, 0, None, "2 of 41 claims failed", "failed"),
+    (12, 0, 82, None, "12 of 94 claims hold, 82 not implemented yet", "pending"),
+    (12, 3, 82, None, "3 of 97 claims failed, 82 not implemented yet", "failed"),
+    (0, 0, 0, None, "makes no claims", "sound"),
+    (3, 1, 1, "cell 7 raised NameError: name 'x' is not defined", "cell 7 raised NameError: name 'x' is not defined",
+     "raised"),
 ])
-def test_a_verdict_says_what_came_of_the_claims(holding, failing, mishap, verdict):
-    lesson = run_lessons.Lesson("Dropout", "Dropout", 4, holding=holding, failing=failing, mishap=mishap)
-    assert lesson.verdict == verdict
+def test_a_verdict_says_what_came_of_the_claims(holding, failing, pending, mishap, verdict, state):
+    lesson = run_lessons.Lesson("Dropout", "Dropout", 4, holding=holding, failing=failing, pending=pending,
+                                mishap=mishap)
+    assert (lesson.verdict, lesson.state) == (verdict, state)
+
+
+def test_a_lesson_can_go_on_after_a_cell_that_raises_and_is_not_stored_where_code_is_missing(tmp_path):
+    broken = write_notebook(tmp_path / "Dropout.ipynb", "1 / 0", "print('✓ after')", "undefined", "print('✗ at last')")
+    pending = write_notebook(tmp_path / "Zebra.ipynb", "print('✓ a'); print('☐ f is not implemented yet')",
+                             "print('☐ b … not implemented yet')")
+    before = pending.read_bytes()
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / "run_lessons.py", broken, pending, "--store", "-k", "-o", tmp_path / "build"],
+        capture_output=True, encoding="utf-8", stdin=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"})
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert [line for line in lines if line.startswith("    ")] == [
+        "    cell 1 raised ZeroDivisionError: division by zero",
+        "    cell 3 raised NameError: name 'undefined' is not defined", "    ✗ at last"]
+    assert re.search(r"Dropout .* cell 1 raised ZeroDivisionError: division by zero; 1 more raised$", done.stdout, re.M)
+    assert re.search(r"Zebra .* 1 of 2 claims hold, 1 not implemented yet$", done.stdout, re.M)
+    assert pending.read_bytes() == before
 
 
 def test_lessons_run_in_the_order_of_the_course(tmp_path):

@@ -28,7 +28,8 @@ from nbconvert import HTMLExporter
 
 ROOT = Path(__file__).resolve().parent.parent
 COURSE = ("FullyConnectedNets", "BatchNormalization", "Dropout", "ConvolutionalNetworks", "PyTorch")
-HOLDS, FAILED = "✓ ", "✗ "
+HOLDS, FAILED, PENDING = "✓ ", "✗ ", "☐ "
+NOT_YET = " … not implemented yet"  # ends the line of a claim about code that is not written yet
 
 # What the published pages take from MathJax: reading TeX, and drawing it with fonts of its own. Only the files of the
 # package are wanted; importing it would load the Jupyter server.
@@ -87,6 +88,7 @@ h2 {{ font-size: 1.2rem; margin: 0; }}
 ol {{ list-style: none; margin: 2rem 0 0; padding: 0; }}
 li {{ background: #fff; border: 1px solid #dde3e9; border-left: 6px solid #0072b2; border-radius: 6px;
       margin: 0 0 1rem; padding: 1rem 1.25rem; }}
+li.pending {{ border-left-color: #b8c0c8; }}
 li.failed {{ border-left-color: #e69f00; }}
 li.raised {{ border-left-color: #d55e00; }}
 a {{ color: #0060a0; }}
@@ -124,10 +126,10 @@ class Lesson:
     cells : int
         Code cells that are not empty.
     seconds : float
-    holding, failing : int
-        Claims printed with ✓ and with ✗.
+    holding, failing, pending : int
+        Claims printed with ✓, with ✗ and with ☐.
     mishap : str or None
-        Why the lesson was not executed to its end.
+        Why the lesson was not executed to its end, or which of its cells raised.
     """
 
     name: str
@@ -136,22 +138,26 @@ class Lesson:
     seconds: float = 0.0
     holding: int = 0
     failing: int = 0
+    pending: int = 0
     mishap: str | None = None
 
     @property
     def verdict(self):
-        claims = self.holding + self.failing
+        claims = self.holding + self.failing + self.pending
+        not_yet = f", {self.pending} not implemented yet" if self.pending else ""
         if self.mishap:
             return self.mishap
         if self.failing:
-            return f"{self.failing} of {claims} claims failed"
+            return f"{self.failing} of {claims} claims failed{not_yet}"
+        if self.pending:
+            return f"{self.holding} of {claims} claims hold{not_yet}"
         if claims:
             return f"all {claims} claims hold" if claims > 1 else "its claim holds"
         return "makes no claims"
 
     @property
     def state(self):
-        return "raised" if self.mishap else "failed" if self.failing else "sound"
+        return "raised" if self.mishap else "failed" if self.failing else "pending" if self.pending else "sound"
 
 
 class ThisPython(KernelSpecManager):
@@ -261,10 +267,12 @@ def claims_of(cell):
     """The lines of a cell's text output that state a claim."""
     for output in cell.get("outputs", []):
         text = output.get("text") if output.output_type == "stream" else output.get("data", {}).get("text/plain")
-        yield from (line for line in (text or "").splitlines() if line.startswith((HOLDS, FAILED)))
+        for line in (text or "").splitlines():
+            if line.startswith((HOLDS, FAILED)) or (line.startswith(PENDING) and line.endswith(NOT_YET)):
+                yield line
 
 
-def execute(path, timeout=None):
+def execute(path, timeout=None, keep_going=False):
     """Run a notebook in a kernel of its own, in its own folder.
 
     Parameters
@@ -272,6 +280,8 @@ def execute(path, timeout=None):
     path : Path
     timeout : int or None
         Seconds a cell may take.
+    keep_going : bool
+        Whether the cells after one that raises are executed too.
 
     Returns
     -------
@@ -285,6 +295,7 @@ def execute(path, timeout=None):
     lesson = Lesson(path.stem, title_of(notebook, path.stem), cells=len(labels))
     progress = Progress(lesson.name, lesson.cells)
     started = {}
+    raised = []
 
     def begin(cell, cell_index):
         started[cell_index] = time.perf_counter()
@@ -292,20 +303,25 @@ def execute(path, timeout=None):
 
     def end(cell, cell_index, execute_reply):
         claims = list(claims_of(cell))
-        failures = [claim for claim in claims if claim.startswith(FAILED)]
-        lesson.failing += len(failures)
-        lesson.holding += len(claims) - len(failures)
+        remarks = [claim for claim in claims if claim.startswith(FAILED)]
+        lesson.failing += len(remarks)
+        lesson.holding += sum(claim.startswith(HOLDS) for claim in claims)
+        lesson.pending += sum(claim.startswith(PENDING) for claim in claims)
+        for output in cell.outputs if keep_going else ():
+            if output.output_type == "error":
+                raised.append(f"cell {numbers[cell_index]} raised {output.ename}: {output.evalue}".splitlines()[0])
+                remarks.append(raised[-1])
         seconds = time.perf_counter() - started[cell_index]
-        progress.end(numbers[cell_index], seconds, labels[cell_index], failures)
+        progress.end(numbers[cell_index], seconds, labels[cell_index], remarks)
 
     for cell in filter(is_executed, notebook.cells):
         cell.outputs = []
         cell.execution_count = None
         cell.metadata.pop("execution", None)  # when it ran before
     client = NotebookClient(
-        notebook, km=AsyncKernelManager(kernel_spec_manager=ThisPython()), timeout=timeout, shutdown_kernel="immediate",
-        record_timing=False, extra_arguments=["--log-level=ERROR"], resources={"metadata": {"path": str(path.parent)}},
-        on_cell_execute=begin, on_cell_executed=end)
+        notebook, km=AsyncKernelManager(kernel_spec_manager=ThisPython()), timeout=timeout, allow_errors=keep_going,
+        shutdown_kernel="immediate", record_timing=False, extra_arguments=["--log-level=ERROR"],
+        resources={"metadata": {"path": str(path.parent)}}, on_cell_execute=begin, on_cell_executed=end)
     begun = time.perf_counter()
     try:
         complete(client.async_execute(cleanup_kc=True))
@@ -318,6 +334,8 @@ def execute(path, timeout=None):
     lesson.seconds = time.perf_counter() - begun
     if lesson.mishap:
         print(f"    {lesson.mishap}", flush=True)
+    elif raised:
+        lesson.mishap = raised[0] + (f"; {len(raised) - 1} more raised" if len(raised) > 1 else "")
     return notebook, lesson
 
 
@@ -431,6 +449,8 @@ def main(arguments=None):
     parser.add_argument("--store", action="store_true",
                         help="also renew the outputs stored in the lessons: executes them on Shapes-10, and leaves a "
                              "lesson as it is when a claim fails or a cell raises")
+    parser.add_argument("-k", "--keep-going", action="store_true",
+                        help="go on with the next cell after one that raises")
     parser.add_argument("--timeout", type=int, metavar="SECONDS", help="how long a cell may take (default: no limit)")
     options = parser.parse_args(arguments)
     # A Windows console whose code page lacks the signs gets question marks.
@@ -450,7 +470,7 @@ def main(arguments=None):
     copy_mathjax(options.output)
     try:
         for path in paths:
-            notebook, lesson = execute(path, options.timeout)
+            notebook, lesson = execute(path, options.timeout, options.keep_going)
             publish(notebook, lesson, path.parent, options.output)
             if options.store and lesson.state == "sound":
                 store(notebook, path)
@@ -460,7 +480,7 @@ def main(arguments=None):
         print(f"\nInterrupted in {path.stem}; finished lessons are in {options.output}.")
         return 130
     print(f"\n{table(lessons)}\n\nPages: {options.output / 'index.html'}")
-    bad = {"raised", "failed"} if options.store else {"raised"}
+    bad = {"raised", "failed", "pending"} if options.store else {"raised"}
     return 1 if any(lesson.state in bad for lesson in lessons) else 0
 
 

@@ -1,0 +1,132 @@
+"""Exercises of the lesson PyTorch: what its cells define."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from from_lesson import definition
+from hints import require, require_that
+from torch import nn
+
+exercise = pytest.mark.exercise
+LESSON = Path(__file__).parents[2] / "notebooks" / "PyTorch.ipynb"
+pytestmark = pytest.mark.skipif(not LESSON.is_file(), reason="there is no such lesson")
+
+
+def convnet_scores(x, conv_w1, conv_b1, conv_w2, conv_b2, fc_w, fc_b):
+    """Conv 5×5 - ReLU - conv 3×3 - ReLU - affine; fc_w is (inputs, classes)."""
+    x = F.conv2d(x, conv_w1, conv_b1, padding=2).relu()
+    x = F.conv2d(x, conv_w2, conv_b2, padding=1).relu()
+    return x.flatten(1) @ fc_w + fc_b
+
+
+def require_scores(got, expected, mistakes):
+    require_that(isinstance(got, torch.Tensor), f"scores: a tensor expected, got {type(got).__name__}")
+    require("scores", got.detach().numpy(), expected.detach().numpy(),
+            {what: mistake.detach().numpy() for what, mistake in mistakes.items()}, rtol=1e-4, atol=1e-5)  # fmt: skip
+
+
+def two_layer_parameters():
+    torch.manual_seed(0)
+    return [torch.randn(shape, requires_grad=True) for shape in ((12, 7), (7,), (7, 4), (4,))]
+
+
+@exercise("two_layer_fc", 1)
+def test_two_layer_fc():
+    w1, b1, w2, b2 = params = two_layer_parameters()
+    x = torch.randn(5, 3, 2, 2)
+    hidden = x.flatten(1) @ w1 + b1
+    right = hidden.relu() @ w2 + b2
+    require_scores(definition(LESSON, "two_layer_fc")(x, params), right, {
+        "the ReLU is missing": hidden @ w2 + b2, "a ReLU after the last layer": right.relu(),
+        "the biases are missing": (x.flatten(1) @ w1).relu() @ w2,
+    })  # fmt: skip
+
+
+@exercise("two_layer_fc", 1)
+def test_two_layer_fc_has_gradients():
+    params = two_layer_parameters()
+    definition(LESSON, "two_layer_fc")(torch.randn(5, 12), params).sum().backward()
+    require_that(all(w.grad is not None for w in params), "scores: each parameter must get a gradient")
+
+
+def convnet_parameters():
+    torch.manual_seed(0)
+    shapes = [(6, 3, 5, 5), (6,), (4, 6, 3, 3), (4,), (4 * 8 * 8, 10), (10,)]
+    return torch.randn(3, 3, 8, 8), [0.3 * torch.randn(shape) for shape in shapes]
+
+
+@exercise("three_layer_convnet", 2)
+def test_three_layer_convnet():
+    x, params = convnet_parameters()
+    require_scores(definition(LESSON, "three_layer_convnet")(x, params), convnet_scores(x, *params), {
+        "the biases are missing": convnet_scores(x, *(w if w.dim() > 1 else 0 * w for w in params)),
+    })  # fmt: skip
+
+
+@exercise("three_layer_convnet", 1)
+def test_three_layer_convnet_keeps_the_size_of_the_images():
+    torch.manual_seed(0)
+    shapes = [(2, 1, 5, 5), (2,), (3, 2, 3, 3), (3,), (3 * 6 * 9, 5), (5,)]
+    scores = definition(LESSON, "three_layer_convnet")(torch.randn(2, 1, 6, 9), [torch.randn(s) for s in shapes])
+    require_that(tuple(scores.shape) == (2, 5), f"scores: shape (2, 5) expected, got {tuple(scores.shape)}")
+
+
+def parameters(module, *shapes):
+    """The parameters of a module, which must have these shapes."""
+    require_that(isinstance(module, nn.Module), f"an nn.Module expected, got {type(module).__name__}")
+    got = [tuple(w.shape) for w in module.parameters()]
+    require_that(sorted(got) == sorted(shapes), f"parameters: shapes {list(shapes)} expected, got {got}")
+    return [next(w for w in module.parameters() if tuple(w.shape) == shape) for shape in shapes]
+
+
+@exercise("TwoLayerFC", 1)
+def test_two_layer_module_has_its_parameters():
+    parameters(definition(LESSON, "TwoLayerFC")(12, 7, 4), (7, 12), (7,), (4, 7), (4,))
+
+
+@exercise("TwoLayerFC", 1)
+def test_two_layer_module_scores():
+    torch.manual_seed(0)
+    model = definition(LESSON, "TwoLayerFC")(12, 7, 4)
+    w1, b1, w2, b2 = parameters(model, (7, 12), (7,), (4, 7), (4,))
+    x = torch.randn(5, 3, 2, 2)
+    hidden = F.linear(x.flatten(1), w1, b1)
+    require_scores(model(x), F.linear(hidden.relu(), w2, b2), {"the ReLU is missing": F.linear(hidden, w2, b2)})
+
+
+CONVNET_SHAPES = [(6, 3, 5, 5), (6,), (4, 6, 3, 3), (4,), (10, 4 * 32 * 32), (10,)]
+
+
+def require_convnet_scores(model):
+    conv_w1, conv_b1, conv_w2, conv_b2, fc_w, fc_b = parameters(model, *CONVNET_SHAPES)
+    x = torch.randn(2, 3, 32, 32)
+    straight = F.conv2d(F.conv2d(x, conv_w1, conv_b1, padding=2), conv_w2, conv_b2, padding=1)
+    require_scores(model(x), convnet_scores(x, conv_w1, conv_b1, conv_w2, conv_b2, fc_w.T, fc_b), {
+        "the ReLUs are missing": F.linear(straight.flatten(1), fc_w, fc_b),
+    })  # fmt: skip
+
+
+@exercise("ThreeLayerConvNet", 2)
+def test_convnet_module_has_its_parameters():
+    parameters(definition(LESSON, "ThreeLayerConvNet")(3, 6, 4, 10), *CONVNET_SHAPES)
+
+
+@exercise("ThreeLayerConvNet", 2)
+def test_convnet_module_scores():
+    torch.manual_seed(0)
+    require_convnet_scores(definition(LESSON, "ThreeLayerConvNet")(3, 6, 4, 10))
+
+
+@exercise("sequential_convnet", 1)
+def test_sequential_convnet_is_a_sequence_with_its_parameters():
+    model = definition(LESSON, "sequential_convnet")(3, 6, 4, 10)
+    require_that(isinstance(model, nn.Sequential), f"an nn.Sequential expected, got {type(model).__name__}")
+    parameters(model, *CONVNET_SHAPES)
+
+
+@exercise("sequential_convnet", 2)
+def test_sequential_convnet_scores():
+    torch.manual_seed(0)
+    require_convnet_scores(definition(LESSON, "sequential_convnet")(3, 6, 4, 10))

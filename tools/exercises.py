@@ -1,0 +1,118 @@
+"""The exercises: what the reader of the student edition writes, in which lesson, for how many points.
+
+An exercise is a function, a method or a class; of a class it is all methods. What else only its solution needs goes
+with it. "FullyConnectedNet with …" extends what another exercise has begun, and so has nothing of its own to write.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A row of the table.
+
+    Attributes
+    ----------
+    points : int
+    name : str
+    lesson : str
+        Name of a notebook.
+    section : int
+        Number of the lesson's section that explains it.
+    file : str
+        Where it is defined: a module, or the lesson itself.
+    places : tuple of (str, str)
+        File and name of all that is to be written: the exercise, and what only its solution needs.
+    """
+
+    points: int
+    name: str
+    lesson: str
+    section: int
+    file: str
+    places: tuple
+
+    def message(self, name):
+        """What one of the names raises as long as it is not written."""
+        what = name if name == self.name else f"{name.split('.')[-1]} (for {self.name})"
+        return f"{what}: lesson {self.lesson}, section {self.section}"
+
+
+def _of(lesson, *rows):
+    for points, section, name, module, *parts in rows:
+        file = f"notebooks/{lesson}.ipynb" if module is None else _file(module)
+        places = [] if " with " in name else [(file, name)]
+        for part in parts:
+            module, _, part = part.rpartition(":")
+            places.append((_file(module) if module else file, part))
+        yield Exercise(points, name, lesson, section, file, tuple(places))
+
+
+def _file(module):
+    return f"cs231n/{module}.py"
+
+
+NORMALIZATION, NET, CONVNET = "layers/normalization", "classifiers/fc_net", "classifiers/cnn"
+NET_PARTS = ("FullyConnectedNet._hidden_forward", "FullyConnectedNet._hidden_backward",
+             "classifiers/weights:add_penalty")  # fmt: skip
+
+# points, section, exercise, module (None: the lesson), and what goes with it, after "module:" if it stands elsewhere
+TABLE = (
+    *_of(
+        "FullyConnectedNets",
+        (3, 2, "affine_forward", "layers/affine"),
+        (3, 2, "affine_backward", "layers/affine"),
+        (1, 2, "relu_forward", "layers/activations"),
+        (2, 2, "relu_backward", "layers/activations"),
+        (3, 2, "softmax_loss", "layers/losses"),
+        (3, 4, "FullyConnectedNet.__init__", NET),
+        (6, 4, "FullyConnectedNet.loss", NET, *NET_PARTS),
+        (2, 6, "sgd_momentum", "optim"),
+        (1, 6, "nesterov_momentum", "optim"),
+        (2, 6, "rmsprop", "optim"),
+        (4, 6, "adam", "optim"),
+    ),
+    *_of(
+        "BatchNormalization",
+        (6, 2, "batchnorm_forward", NORMALIZATION, "normalize", "scale_and_shift", "_batchnorm"),
+        (5, 4, "batchnorm_backward", NORMALIZATION, "_upstream"),
+        (3, 4, "batchnorm_backward_alt", NORMALIZATION, "normalize_backward", "_backward"),
+        (2, 5, "FullyConnectedNet with normalization", NET),
+        (3, 8, "layernorm_forward", NORMALIZATION),
+        (3, 8, "layernorm_backward", NORMALIZATION),
+    ),
+    *_of(
+        "Dropout",
+        (4, 3, "dropout_forward", "layers/dropout"),
+        (2, 5, "dropout_backward", "layers/dropout"),
+        (2, 6, "FullyConnectedNet with dropout", NET),
+    ),
+    *_of(
+        "ConvolutionalNetworks",
+        (4, 3, "conv_forward_naive", "layers/convolution"),
+        (4, 4, "conv_backward_naive", "layers/convolution"),
+        (2, 5, "max_pool_forward_naive", "layers/pooling", "_pool_forward"),
+        (2, 5, "max_pool_backward_naive", "layers/pooling", "_pool_backward"),
+        (1, 5, "avg_pool_forward_naive", "layers/pooling"),
+        (1, 5, "avg_pool_backward_naive", "layers/pooling"),
+        (2, 7, "ThreeLayerConvNet.__init__", CONVNET),
+        (4, 7, "ThreeLayerConvNet.loss", CONVNET),
+        (2, 8, "spatial_batchnorm_forward", NORMALIZATION),
+        (1, 8, "spatial_batchnorm_backward", NORMALIZATION),
+        (2, 8, "spatial_groupnorm_forward", NORMALIZATION),
+        (1, 8, "spatial_groupnorm_backward", NORMALIZATION),
+    ),
+    *_of(
+        "PyTorch",
+        (2, 2, "two_layer_fc", None),
+        (3, 2, "three_layer_convnet", None),
+        (2, 3, "TwoLayerFC", None),
+        (4, 3, "ThreeLayerConvNet", None),
+        (3, 4, "sequential_convnet", None),
+    ),
+)
+
+EXERCISES = tuple(exercise for exercise in TABLE if (ROOT / exercise.file).is_file())
