@@ -9,6 +9,7 @@ Two environment variables steer the choice:
     ``cs231n/datasets/``, where the assignment's own script puts it.
 """
 
+import functools
 import math
 import numbers
 import os
@@ -19,7 +20,7 @@ import numpy as np
 
 from cs231n import shapes10
 
-__all__ = ["class_names", "data_set_name", "get_CIFAR10_data", "load_CIFAR10", "load_CIFAR_batch"]
+__all__ = ["class_names", "data_set_name", "get_CIFAR10_data", "get_images", "load_CIFAR10", "load_CIFAR_batch"]
 
 PACKAGE = Path(__file__).resolve().parent
 BATCHES_FOLDER = "cifar-10-batches-py"
@@ -112,6 +113,51 @@ def get_CIFAR10_data(
         "X_test": _centred(test_images[test], mean_image, dtype),
         "y_test": test_labels[test].copy(),
     }
+
+
+def get_images(split):
+    """The images of one split as they are stored: whole numbers, nothing subtracted.
+
+    Serves the data set of :func:`get_CIFAR10_data`, split as its defaults do. Where that is Shapes-10, the same line
+    says so, once a process.
+
+    Parameters
+    ----------
+    split : {"train", "val", "train+val", "test"}
+        The last thousand training images are "val", the others "train". "test" has all test images, 10,000 of
+        CIFAR-10 or 2,000 of Shapes-10.
+
+    Returns
+    -------
+    images : uint8 array (N, 3, 32, 32)
+        C-contiguous and the caller's own, like the labels.
+    labels : int64 array (N,)
+
+    Raises
+    ------
+    ValueError
+        An unknown split or ``CS231N_DATA``, or a batch file that is not as published.
+    FileNotFoundError
+        A batch file is missing, or the CIFAR-10 that an environment variable asks for is not there.
+    """
+    training = slice(-DEFAULT_VALIDATION)
+    rows = {"train": training, "val": slice(-DEFAULT_VALIDATION, None), "train+val": slice(None), "test": slice(None)}
+    if split not in rows:
+        raise ValueError(f"split is {split!r}: it must be one of {', '.join(map(repr, rows))}")
+    folder = _served_folder()
+    if folder is None:
+        _announce_shapes10()
+    training_images, training_labels, *test = _read_shapes10() if folder is None else _read_cifar10(folder)
+    images, labels = test if split == "test" else (training_images, training_labels)
+    images, labels = images[rows[split]], labels[rows[split]].copy()
+    if split == "val":
+        images = images.copy()  # a view would keep all training images in memory
+    return np.require(images, requirements="CW"), labels
+
+
+@functools.cache
+def _announce_shapes10():
+    print(SHAPES10_NOTICE)
 
 
 def data_set_name():

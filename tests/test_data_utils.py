@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 
 from cs231n import data_utils, shapes10
-from cs231n.data_utils import class_names, data_set_name, get_CIFAR10_data, load_CIFAR10, load_CIFAR_batch
+from cs231n.data_utils import (
+    class_names,
+    data_set_name,
+    get_CIFAR10_data,
+    get_images,
+    load_CIFAR10,
+    load_CIFAR_batch,
+)
 
 PER_BATCH = 40
 SPLIT = {"num_training": 150, "num_validation": 30, "num_test": 20}
@@ -127,6 +134,31 @@ def test_shapes10_is_split_and_centred_the_same_way(shapes):
         np.testing.assert_array_equal(value, expected[key], err_msg=key)
         assert value.flags.c_contiguous
         assert value.flags.writeable
+
+
+@pytest.mark.parametrize("split", ["train", "val", "train+val", "test"])
+def test_the_stored_images_of_a_split(cifar10, monkeypatch, split, pixels, capsys):
+    monkeypatch.setattr(data_utils, "DEFAULT_VALIDATION", 30)
+    rows = {"train": slice(0, 170), "val": slice(170, 200), "train+val": slice(0, 200), "test": slice(200, 240)}[split]
+    images, labels = get_images(split)
+    np.testing.assert_array_equal(images, pixels[0].reshape(-1, 3, 32, 32)[rows])
+    np.testing.assert_array_equal(labels, pixels[1].ravel()[rows])
+    assert (images.dtype, labels.dtype) == (np.uint8, np.int64)
+    assert images.flags.c_contiguous
+    assert images.flags.writeable
+    assert capsys.readouterr().out == ""
+
+
+def test_the_few_validation_images_do_not_keep_the_others_in_memory(cifar10, monkeypatch):
+    monkeypatch.setattr(data_utils, "DEFAULT_VALIDATION", 30)
+    assert get_images("val")[0].base is None
+
+
+@pytest.mark.parametrize("split", ["validation", "", None, 3])
+def test_an_unknown_split_is_refused(split, capsys):
+    with pytest.raises(ValueError, match=r"it must be one of 'train', 'val', 'train\+val', 'test'"):
+        get_images(split)
+    assert capsys.readouterr().out == ""
 
 
 def test_a_batch_is_read_channel_last(cifar10, pixels):
