@@ -18,11 +18,14 @@ __all__ = [
     "bars",
     "batchnorm_graph",
     "bowl_paths",
+    "channel_groups",
     "class_samples",
     "confusion_matrix",
     "durations",
     "feature_histograms",
+    "filter_positions",
     "first_layer_weights",
+    "graph",
     "grouped_bars",
     "images",
     "kept_shares",
@@ -39,6 +42,7 @@ __all__ = [
     "unit_weights",
     "use_style",
     "visualize_grid",
+    "volumes",
     "window_positions",
     "windows_as_columns",
 ]
@@ -842,3 +846,138 @@ def against_diagonal(ax, x, y, title, xlabel, ylabel):
     ax.plot(x, y, "o", markersize=3.5, label="one unit")
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
     ax.legend(fontsize=9)
+
+
+# Graphs, volumes and the parameters of a convolution: the pictures of the lesson on PyTorch
+
+
+def graph(edges, labels, title, highlighted=(), leftward=False, height=2.2):
+    """A directed graph without cycles, one column for each step away from where it begins.
+
+    Parameters
+    ----------
+    edges : dict of node to sequence of nodes
+        Where the arrows of each node go; the first node is the beginning. Nodes are any hashable things.
+    labels : dict of node to str
+    title : str
+    highlighted : collection of nodes
+        To be drawn in the second colour.
+    leftward : bool
+        The graph begins on the right.
+    height : float
+        Of the figure, in inches.
+    """
+    column = dict.fromkeys(edges, 0)
+    for _ in edges:  # the longest way decides, and none is longer than there are nodes
+        for start, ends in edges.items():
+            for end in ends:
+                column[end] = max(column[end], column[start] + 1)
+    columns = [[node for node in edges if column[node] == i] for i in range(1 + max(column.values()))]
+    row = {}
+    for nodes in columns:
+        came_from = {node: [row[start] for start in row if node in edges[start]] for node in nodes}
+        nodes.sort(key=lambda node: np.mean(came_from[node] or [0]))
+        row |= {node: i - (len(nodes) - 1) / 2 for i, node in enumerate(nodes)}
+
+    fig, ax = plt.subplots(figsize=(11, height))
+    tallest = max(map(len, columns))
+    ax.set(title=title, xlim=(-0.5, len(columns) - 0.5), ylim=(tallest / 2, -tallest / 2))
+    if leftward:
+        ax.invert_xaxis()
+    _bare(ax)
+    boxes = {}
+    for node, text in labels.items():
+        colour = COLOURS[1] if node in highlighted else COLOURS[0]
+        boxes[node] = ax.text(
+            column[node], row[node], text, ha="center", va="center", fontsize=10, zorder=2,
+            bbox={"boxstyle": "round,pad=0.4", "facecolor": _tint(colour, 0.12), "edgecolor": colour},
+        )  # fmt: skip
+    for start, ends in edges.items():
+        for end in ends:
+            # Above the boxes, so that these have their place when it is clipped to them.
+            ax.annotate(
+                "", (column[end], row[end]), (column[start], row[start]), zorder=3,
+                arrowprops={
+                    "arrowstyle": "-|>", "color": "0.4", "linewidth": 1.3,
+                    "patchA": boxes[start].get_bbox_patch(), "patchB": boxes[end].get_bbox_patch(),
+                },
+            )  # fmt: skip
+
+
+def volumes(shapes, title):
+    """What a convolutional net makes of an image, stage by stage, as blocks and rows.
+
+    Parameters
+    ----------
+    shapes : dict of str to tuple (C, H, W) or (D,)
+        Under the name of the stage. Channels go to the right, with their number's square root.
+    title : str
+    """
+    fig, ax = plt.subplots(figsize=(11, 2.9))
+    _bare(ax)
+    left = 0.0
+    tallest = max(shape[1] for shape in shapes.values() if len(shape) == 3)
+    for i, (name, shape) in enumerate(shapes.items()):
+        C, H, W = shape if len(shape) == 3 else (1, tallest, 0)
+        length, colour = 2.5 * np.sqrt(C), COLOURS[i % len(COLOURS)]
+        slant = 0.35 * W * np.array([1, 0.7])
+        front = np.array([[left, -H / 2], [left + length, -H / 2], [left + length, H / 2], [left, H / 2]])
+        top = [front[3], front[2], front[2] + slant, front[3] + slant]
+        side = [front[1], front[1] + slant, front[2] + slant, front[2]]
+        for face, strength in ((front, 0.55), (top, 0.35), (side, 0.75)):
+            ax.add_patch(plt.Polygon(face, facecolor=_tint(colour, strength), edgecolor="0.3", linewidth=0.8))
+        middle = left + (length + slant[0]) / 2
+        text = f"{name}\n{' × '.join(map(str, shape))}"
+        ax.text(middle, -tallest / 2 - 2, text, ha="center", va="top", fontsize=10)
+        right = left + length + slant[0]
+        left = right + 30
+        if i < len(shapes) - 1:
+            ax.annotate("", (left - 7, 0), (right + 7, 0), arrowprops={"arrowstyle": "-|>", "color": "0.4"})
+    ax.set(title=title, xlim=(-9, left - 18), ylim=(-tallest / 2 - 13, tallest / 2 + 10), aspect="equal")
+
+
+def filter_positions(panels):
+    """Which pixels two neighbouring windows of a convolution look at; grey pixels are padding.
+
+    Parameters
+    ----------
+    panels : dict of str to tuple (size, kernel, stride, padding, dilation)
+        Under their titles; ``kernel`` is a pair (height, width), all others are single numbers.
+    """
+    fig, axes = plt.subplots(1, len(panels), figsize=(11, 11 / len(panels) + 0.35))
+    for ax, (title, (size, kernel, stride, padding, dilation)) in zip(np.atleast_1d(axes), panels.items()):
+        padded = size + 2 * padding
+        for row, column in np.ndindex(padded, padded):
+            inside = padding <= min(row, column) and max(row, column) < padding + size
+            ax.add_patch(plt.Rectangle((column, row), 1, 1, facecolor="white" if inside else "0.88", edgecolor="0.6"))
+        for tap in np.ndindex(*kernel):
+            row, column = dilation * np.array(tap)
+            ax.add_patch(plt.Rectangle((column, row), 1, 1, facecolor=_tint(COLOURS[0], 0.6), edgecolor="0.6"))
+            ax.plot(column + stride + 0.5, row + 0.5, "o", color=COLOURS[1], markersize=5)
+        ax.set(xlim=(-0.1, padded + 0.1), ylim=(padded + 0.1, -0.1), aspect="equal")
+        ax.set_title(title, fontsize=10)
+        _bare(ax)
+
+
+def channel_groups(panels):
+    """Which input channels each output channel of a convolution is made of.
+
+    Parameters
+    ----------
+    panels : dict of str to tuple (in_channels, out_channels, groups)
+        Under their titles.
+    """
+    fig, axes = plt.subplots(1, len(panels), figsize=(11, 2.5))
+    for ax, (title, (C, F, G)) in zip(np.atleast_1d(axes), panels.items()):
+        x_in, x_out = np.arange(C) - (C - 1) / 2, np.arange(F) - (F - 1) / 2
+        for c, f in np.ndindex(C, F):
+            if c // (C // G) == f // (F // G):
+                ax.plot([x_in[c], x_out[f]], [1, 0], color=COLOURS[c // (C // G)], linewidth=1.2, zorder=1)
+        ax.scatter(x_in, np.ones(C), s=90, color="0.4", zorder=2)
+        ax.scatter(x_out, np.zeros(F), s=90, color="0.4", zorder=2)
+        ax.set_title(title, fontsize=10)
+        _bare(ax)
+        ax.set(xlim=(-max(C, F) / 2 - 0.2, max(C, F) / 2 + 0.2), ylim=(-0.25, 1.25))
+    first = np.atleast_1d(axes)[0]
+    first.set_yticks([0, 1], ["out", "in"], fontsize=10)
+    first.tick_params(length=0)

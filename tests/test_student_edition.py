@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import student_edition
-from exercises import EXERCISES, ROOT, TABLE
+from exercises import EXERCISES, ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from student_edition import MANIFEST, Refusal, blank, contents, student_lesson, write
 
@@ -129,8 +129,8 @@ def test_a_lesson_loses_outputs_answers_and_solutions():
 
 
 def test_exercises_have_names_of_their_own_and_a_round_sum():
-    assert len({exercise.name for exercise in TABLE}) == len(TABLE)
-    assert sum(exercise.points for exercise in TABLE) == 100
+    assert len({exercise.name for exercise in EXERCISES}) == len(EXERCISES)
+    assert sum(exercise.points for exercise in EXERCISES) == 100
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
@@ -147,7 +147,7 @@ def test_the_tests_of_an_exercise_are_worth_its_points():
             if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "exercise":
                 name, worth = map(ast.literal_eval, node.args)
                 points[name] += worth
-    assert points == {exercise.name: exercise.points for exercise in TABLE}
+    assert points == {exercise.name: exercise.points for exercise in EXERCISES}
 
 
 # The edition
@@ -231,7 +231,7 @@ def test_the_edition_is_complete_and_without_the_maintainers_part(files):
 def test_the_readers_guide_names_all_lessons_and_only_what_is_there(files):
     links = re.findall(r"\]\(([^)]+)\)", files["README.md"].decode())
     lessons = [link for link in links if link.endswith(".ipynb")]
-    assert lessons == list(dict.fromkeys(f"notebooks/{exercise.lesson}.ipynb" for exercise in TABLE))
+    assert lessons == list(dict.fromkeys(f"notebooks/{exercise.lesson}.ipynb" for exercise in EXERCISES))
     assert set(links) - set(lessons) <= set(files)
     commands = re.findall(r"^    make (\w+)", files["README.md"].decode(), re.MULTILINE)
     assert commands

@@ -60,7 +60,7 @@ NET_PARTS = ("FullyConnectedNet._hidden_forward", "FullyConnectedNet._hidden_bac
              "classifiers/weights:add_penalty")  # fmt: skip
 
 # points, section, exercise, module (None: the lesson), and what goes with it, after "module:" if it stands elsewhere
-TABLE = (
+EXERCISES = (
     *_of(
         "FullyConnectedNets",
         (3, 2, "affine_forward", "layers/affine"),
@@ -114,5 +114,3 @@ TABLE = (
         (3, 4, "sequential_convnet", None),
     ),
 )
-
-EXERCISES = tuple(exercise for exercise in TABLE if (ROOT / exercise.file).is_file())

@@ -25,14 +25,14 @@ TESTS = [
     for name in (
         "arrays", "test_blocks", "test_check_environment", "test_data_utils", "test_fetch_cifar10",
         "test_gradient_check", "test_initializers", "test_lesson", "test_pending", "test_progress", "test_run_lessons",
-        "test_shapes10", "test_threads", "exercises/*",
+        "test_shapes10", "test_threads", "test_torch_data", "exercises/*",
     )
 ]  # fmt: skip
 FILES = [
-    ".gitignore", "LICENSE", "Makefile", "pyproject.toml", "requirements.txt", "cs231n/**/*.py", "datasets/README.md",
-    "datasets/get_datasets.sh", "notebooks/*.ipynb", "tools/check_environment.py", "tools/exercises.py",
-    "tools/fetch_cifar10.py", "tools/install.sh", "tools/nbval_sanitize.cfg", "tools/run_lessons.py", "tools/score.py",
-    *TESTS,
+    ".gitignore", "LICENSE", "Makefile", "collectSubmission.sh", "pyproject.toml", "requirements.txt", "cs231n/**/*.py",
+    "datasets/README.md", "datasets/get_datasets.sh", "notebooks/*.ipynb", "tools/check_environment.py",
+    "tools/collect_submission.py", "tools/exercises.py", "tools/fetch_cifar10.py", "tools/install.sh",
+    "tools/lesson_book.py", "tools/nbval_sanitize.cfg", "tools/run_lessons.py", "tools/score.py", *TESTS,
 ]  # fmt: skip
 README = "tools/student_readme.md"
 
