@@ -28,8 +28,8 @@ CHECKPOINT, MODEL = "checkpoint.pt", "model.pt"
 PROGRESS = ("random", "seconds", "images", "history", "best")
 
 __all__ = [
-    "INGREDIENTS", "ResNet", "Settings", "Training", "augmentation", "bf16_is_faster", "evaluate", "load_model",
-    "pick_device", "without",
+    "INGREDIENTS", "ResNet", "Residual", "Settings", "Training", "augmentation", "bf16_is_faster", "evaluate",
+    "load_model", "pick_device", "without",
 ]
 
 
@@ -306,7 +306,7 @@ def augmentation(settings, size):
                 v2.RandomCrop((height, width), padding=4, padding_mode="reflect"),
                 v2.RandomHorizontalFlip(),
             ])
-            # A transform draws once a call. Four images share a draw: a call for each would take several times as long.
+            # A transform draws once a call. Four images share a draw: one call each would take much longer.
             images = torch.cat([each(group) for group in images.split(4)])
         if (height, width) != (size, size):
             images = v2.functional.resize(images, [size, size], antialias=True)

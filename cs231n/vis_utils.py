@@ -39,6 +39,7 @@ __all__ = [
     "photographs",
     "softmax_picture",
     "training_accuracies",
+    "training_plan",
     "unit_weights",
     "use_style",
     "visualize_grid",
@@ -981,3 +982,20 @@ def channel_groups(panels):
     first = np.atleast_1d(axes)[0]
     first.set_yticks([0, 1], ["out", "in"], fontsize=10)
     first.tick_params(length=0)
+
+
+def training_plan(settings):
+    """Learning rate and size of the images over a training of the challenge.
+
+    Parameters
+    ----------
+    settings : cs231n.challenge.Settings
+    """
+    progress = np.linspace(0, 1, 601)
+    _, (left, right) = plt.subplots(1, 2, figsize=(11, 3))
+    left.plot(progress, [settings.rate(p) for p in progress])
+    left.set(title="One cycle: up quickly, down slowly", xlabel="share of the training", ylabel="learning rate", ylim=0)
+    sizes = np.array([settings.size(p) for p in progress])
+    right.plot(progress, sizes)
+    right.set(title="Images grow when there is time for detail", xlabel="share of the training",
+              ylabel="height and width (pixels)", ylim=(0, 1.1 * sizes.max()))

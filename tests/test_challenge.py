@@ -10,7 +10,17 @@ from torch import nn
 
 from benchmarks import cifar10_challenge
 from cs231n import challenge
-from cs231n.challenge import ResNet, Settings, Training, augmentation, evaluate, load_model, pick_device
+from cs231n.challenge import (
+    INGREDIENTS,
+    ResNet,
+    Settings,
+    Training,
+    augmentation,
+    evaluate,
+    load_model,
+    pick_device,
+    without,
+)
 
 SMALL = Settings(widths=(8, 16), sizes=(16, 32), batch_size=20, peak_rate=0.1, bf16=False, seed=3)
 
@@ -67,6 +77,15 @@ def test_the_constant_rate_is_the_mean_of_the_cycle():
 def test_the_images_grow_in_equal_parts_of_the_training():
     settings = Settings(sizes=(16, 24, 32))
     assert [settings.size(p) for p in (0, 0.33, 0.34, 0.66, 0.67, 1)] == [16, 16, 24, 24, 32, 32]
+
+
+def test_each_ingredient_can_be_left_out():
+    left_out = {name: without(Settings(), name) for name in INGREDIENTS}
+    assert len({Settings(), *left_out.values()}) == 1 + len(INGREDIENTS)
+    assert left_out["batch norm"].peak_rate == Settings().peak_rate / 8
+    assert left_out["growing images"].size(0) == 32
+    with pytest.raises(ValueError, match="ingredient is 'salt': it must be one of batch norm, skip connections"):
+        without(Settings(), "salt")
 
 
 # The network
@@ -441,7 +460,7 @@ def few_images(split):
     if split == "test":
         assert reads[-1] == "ended"
     reads.append(split)
-    return TRAIN if split == "train" else VAL
+    return Coloured(*{"train": (100, 0), "train+val": (130, 0)}.get(split, (30, 1)))
 
 
 reads = []
@@ -483,3 +502,12 @@ def test_the_benchmark_ends_well_on_ctrl_c_and_goes_on_later(few, monkeypatch, c
     assert f"The best model yet is {tmp_path / 'model.pt'}" in capsys.readouterr().out
     assert run_benchmark(monkeypatch, *command) == 0
     assert "going on after epoch 1" in capsys.readouterr().out
+
+
+def test_the_ablations_leave_out_each_ingredient_and_do_not_test(few, monkeypatch, capsys):
+    monkeypatch.setattr(cifar10_challenge, "HELD_OUT", 30)
+    assert run_benchmark(monkeypatch, "--ablations", "--minutes", 0.003, "--device", "cpu") == 0
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line for line in lines if line.endswith("epochs")]
+    assert [row[:26].rstrip() for row in rows] == ["with everything", *(f"without {name}" for name in INGREDIENTS)]
+    assert "test" not in reads
