@@ -12,7 +12,7 @@ TEST_SETTINGS := CS231N_DATA=shapes10 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 M
 USABLE := $(shell test -f $(STAMP) && $(PY) -c "" 2>/dev/null && test "`cat .venv/made-in`" = "`pwd -P`" && echo yes)
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 install: $(STAMP) ## make .venv and install requirements.txt (the other commands do it when needed)
 
@@ -28,6 +28,9 @@ score: $(STAMP) ## test the exercises and show the points
 
 student: $(STAMP) ## write the student edition to student/ (DESTINATION=folder for another place)
 	@$(PY) tools/student_edition.py $(DESTINATION)
+
+rehearsal: $(STAMP) ## walk the whole course, from the student edition to the submission (ten minutes)
+	@$(TEST_SETTINGS) $(PY) -m pytest -v tests/rehearsal.py
 
 lab: $(STAMP) ## open the lessons in JupyterLab
 	@$(PY) -m jupyterlab notebooks
@@ -49,4 +52,4 @@ $(STAMP): requirements.txt $(if $(USABLE),,FORCE)
 	@touch $@
 
 FORCE:
-.PHONY: help install run test score lab data bench student clean FORCE
+.PHONY: help install run test score lab data bench student rehearsal clean FORCE

@@ -16,9 +16,10 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil  # ipykernel brings it along
+import psutil
 import pytest
 from exercises import EXERCISES, ROOT
+from tqdm import tqdm
 
 DONE, PENDING, WRONG, TIMED_OUT = "done", "not implemented yet", "wrong", "timed out"
 SIGNS = {DONE: "✓", PENDING: "☐", WRONG: "✗", TIMED_OUT: "✗"}
@@ -141,6 +142,8 @@ def run_tests(limit):
     """
     context = multiprocessing.get_context("spawn")
     parts, finished, problem = {}, set(), None
+    # On a terminal only; it goes away at the end.
+    bar = tqdm(desc="score", unit="test", disable=None, leave=False, delay=2)
     while True:
         pipe, other_end = context.Pipe(duplex=False)
         process = context.Process(target=work, args=(other_end, finished), daemon=True)
@@ -155,11 +158,13 @@ def run_tests(limit):
                 if kind == "collected":
                     for part, (exercise, points) in details[0].items():
                         parts.setdefault(part, Part(exercise, points))
+                    bar.total = len(parts)
                 elif kind == "not collected":
                     problem = problem or (WRONG, details[0])
                 elif kind == "begun":
                     running = details[0]
                     begun = time.monotonic(), seconds_computed(process)
+                    bar.update(list(parts).index(running) - bar.n)
                 elif kind == "outcome":
                     parts[details[0]].add(*details[1:])
                 elif kind == "ended":
@@ -181,6 +186,7 @@ def run_tests(limit):
             process.kill()
             process.join()
         if complete or not running:
+            bar.close()
             return parts, problem
         finished |= {part for part in parts if part == running or is_over(part, running, parts)}
 

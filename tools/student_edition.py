@@ -45,8 +45,9 @@ EDITS = {
         (r"NOTEBOOKS := .*\n", ""),
         (r"; all compare with the stored outputs\.", "."),
         (r"student: .*\n.*\n\n", ""),
+        (r"rehearsal: .*\n.*\n\n", ""),
         (r"bench: .*\n.*\n\n", ""),
-        (r"(?<=\.PHONY:)(.*) bench(.*) student", r"\1\2"),
+        (r"(?<=\.PHONY:)(.*) bench(.*) student rehearsal", r"\1\2"),
     ],
     ".gitignore": [(r"\n# The student edition.*\nstudent/\n", "")],
     # What a body imported waits there for the reader's own; a warning is no mistake yet.
