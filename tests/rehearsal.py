@@ -21,8 +21,8 @@ from run_lessons import COURSE
 from student_edition import contents, write
 
 STEPS = range(len(EXERCISES) + 1)
-# What is earned when the exercises up to one are done. A net "with normalization" has nothing of its own to write, and is
-# earned as soon as its layers are there, so that only the sum at the end of a lesson is known beforehand.
+# What is earned when the exercises up to one are done. A net "with normalization" has nothing of its own to write and
+# is earned as soon as its layers are there, so that only the sum at the end of a lesson is known beforehand.
 EARNED = [0, *accumulate(exercise.points for exercise in EXERCISES)]
 LESSON_ENDS = [step for step in STEPS if step == len(EXERCISES) or step and
                EXERCISES[step].lesson != EXERCISES[step - 1].lesson]
