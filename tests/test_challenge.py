@@ -393,7 +393,7 @@ class RunsCode:
 
 
 def damage_by_code(path):
-    path.write_bytes(pickle.dumps(RunsCode()))
+    path.write_bytes(pickle.dumps(RunsCode(), protocol=2))
 
 
 def damage_by_code_in_place(path):
