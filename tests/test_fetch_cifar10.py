@@ -99,7 +99,7 @@ class Handler(BaseHTTPRequestHandler):
             state.sent += 8192
             time.sleep(state.pause)
         if state.stall:
-            state.released.wait(10)
+            state.released.wait(120)  # until the test is over
 
     def log_message(self, *_):
         pass
