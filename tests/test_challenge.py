@@ -216,7 +216,7 @@ def test_accuracy_counts_the_mean_of_both_views():
     data = Coloured(4, seed=0)
     data.labels = torch.tensor([0, 1, 1, 1])
     data.images = torch.zeros(4, 3, 2, 2, dtype=torch.uint8)
-    data.images[1, 0, 0, 0] = 200  # bright in one view only: class 1 has (0.95 + 0.27) / 2
+    data.images[1, 0, 0, 1] = 200  # bright where it is mirrored only: class 1 has (0.27 + 0.95) / 2
     data.images[2, 0, 0, :] = 200
     model = Rule().train()
     assert evaluate(model, data, batch_size=3) == 3 / 4
