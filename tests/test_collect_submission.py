@@ -213,6 +213,8 @@ def test_the_same_work_gives_the_same_bytes(root, chromium, tmp_path):
     ("print('[1]')", "exit status 0: [1]"),
     ("print('{\"total\": 3}')", 'exit status 0: {"total": 3}'),
     ("", "exit status 0: it said nothing"),
+    ("import sys; print('{\"total\": 3, \"points\": 4, \"exercises\": []}'); sys.exit('the tests ended early')",
+     "exit status 1: the tests ended early"),
 ])
 def test_a_score_that_fails_is_told_in_one_line(root, chromium, script, told):
     (root / "tools" / "score.py").write_text(script)
@@ -245,7 +247,11 @@ def test_a_browser_that_fails_is_told_and_leaves_an_earlier_submission_alone(roo
     assert (root / "a2_code.zip").read_bytes() == b"earlier"
 
 
-@pytest.mark.parametrize("script", ["exit 0", PRINTS.replace("%PDF", "<html>")], ids=["no file", "no PDF"])
+ONCE = f'[ -f "$0.done" ] && exit 0; : > "$0.done"; {PRINTS}'
+
+
+@pytest.mark.parametrize(
+    "script", ["exit 0", PRINTS.replace("%PDF", "<html>"), ONCE], ids=["no file", "no PDF", "no numbered contents"])
 def test_a_browser_that_prints_nothing_is_told(root, chromium, script):
     chromium(script)
     with pytest.raises(SubmissionError, match=r"chromium did not print \(exit status 0: it said nothing\)"):
