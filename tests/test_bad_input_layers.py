@@ -610,6 +610,11 @@ ROWS = [*FULLY_CONNECTED, *LOSSES, *NORMALIZATION, *DROPOUT, *IMAGES, *SANDWICHE
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
+def test_every_mistake_alone_gives_the_right_result_or_names_the_argument(row):
+    row.check_each()
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
 @given(data=st.data())
 def test_every_call_gives_the_right_result_or_names_the_argument(row, data):
     row.check(data)
