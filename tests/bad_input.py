@@ -247,7 +247,7 @@ class Row:
         self._judge(data.draw(self.calls))
 
     def check_each(self):
-        """Judge calls with everything that the catalogue has for each of the arguments, and good ones: three of each."""
+        """Judge three calls with each thing that the catalogue has for an argument, and three good ones."""
         for seed, choice in enumerate(3 * [None, *self.choices]):
             self._judge(self._corrupted((seed, choice, None)))
 
