@@ -19,6 +19,7 @@ from contextlib import suppress
 from functools import partial
 from importlib.machinery import SourceFileLoader
 from importlib.util import spec_from_file_location
+from itertools import chain
 
 import coverage
 import nbformat
@@ -33,8 +34,7 @@ __all__ = ["ENDLESS", "KILLED", "OUTPUT", "SURVIVED", "Lessons", "UnitTests"]
 PACKAGE = ROOT / "cs231n"
 OUTPUT = ROOT / "build" / "mutants"
 KILLED, ENDLESS, SURVIVED = "killed", "endless", "survived"
-CELL_SECONDS = 6  # a cell that takes longer is left to mutants in shown code that no shorter cell kills
-LESSON_SECONDS = 150  # that such a mutant may take
+SHORT_SECONDS, LONG_SECONDS = 4, 60  # that the cells of a section may take, for any mutant and for one in shown code
 FIRST = os.getpid()
 MEMORY = 16 * 2**30  # bytes that a process with a mutant may address
 
@@ -146,7 +146,6 @@ class UnitTests:
         self.state = digest(*self.digests.values())
         imports = re.compile(r"^(from|import) cs231n\b", re.MULTILINE)
         self.files = [path for path, text in texts.items() if path.name.startswith("test_") and imports.search(text)]
-        self.shown = set()
         self._measure()
 
     def _measure(self):
@@ -298,133 +297,147 @@ def module_of(mutant):
 class Lessons:
     """The lessons, cell by cell.
 
-    A lesson is run without any error; before each of its cells, every mutant whose line the cell runs gets a fork in
-    which the package is changed where it stands, and the cell is run. What is still alive after all lessons, and in
-    code that one of them shows, gets a second walk: from the first cell that runs its line to the end of the lesson,
-    since what a cell computes may be judged by a later one.
+    A lesson is run without any error; before each of its cells, every mutant whose line the cell runs gets a fork, in
+    which the package is changed where it stands. There the cell is run and those after it, to the end of the section,
+    since what a cell computes may be judged by a later one. First only cells that take seconds are run; what is still
+    alive after all lessons, and in code that one of them shows, meets the longer cells of that lesson as well.
 
     Parameters
     ----------
     cores : int
         How many mutants are tried at a time.
-
-    Attributes
-    ----------
-    shown : set of (str, str)
-        Module and name of the functions and classes that the lessons show; filled by :meth:`judge`.
     """
 
     title = "lessons"
 
     def __init__(self, cores):
         self.cores = cores
-        self.cells = {path.stem: [cell.source for cell in nbformat.read(path, as_version=4).cells if is_executed(cell)]
-                      for path in course_order((ROOT / "notebooks").glob("*.ipynb"))}
+        self.cells, self.sections = {}, {}
+        for path in course_order((ROOT / "notebooks").glob("*.ipynb")):
+            section, cells = 0, []
+            for cell in nbformat.read(path, as_version=4).cells:
+                section += cell.cell_type == "markdown" and cell.source.startswith("## ")
+                if is_executed(cell):
+                    cells.append((section, cell.source))
+            self.sections[path.stem], self.cells[path.stem] = zip(*cells)
         self.digests = {lesson: digest(*cells) for lesson, cells in self.cells.items()}
         self.state = digest(*self.digests.values())
         self.volatile = [(re.compile(regex), replacement) for regex, replacement in get_sanitize_patterns(
             (ROOT / "tools" / "nbval_sanitize.cfg").read_text(encoding="utf-8"))]
-        self.shown = set()
+        self._measure()
 
-    def evidence(self, mutant, result):
-        if result["verdict"] == SURVIVED:
-            return digest(mutant.source, self.state)
-        return digest(function_of(mutant), self.digests[result["by"].split(",")[0]])
-
-    def shows(self, mutant):
-        return any(mutant.path == path and f"{mutant.function}.".startswith(f"{name}.") for path, name in self.shown)
-
-    def judge(self, mutants):
-        """Yield each mutant with what came of it."""
-        alive = {mutant.name: mutant for mutant in mutants}
-        facts = {}
-        for onward in (False, True):
-            for lesson in self.cells:
-                candidates = [mutant for mutant in alive.values() if not onward or self.shows(mutant)]
-                walk = self._walk(lesson, candidates, facts.get(lesson))
-                with tqdm(total=len(self.cells[lesson]), unit="cell", leave=False,
-                          desc=lesson + (", to its end" if onward else "")) as progress:
-                    for _, message in forked([walk], lambda walk: walk, 1, 36_000):
-                        if not isinstance(message, dict):
-                            sys.exit(f"{lesson} does not run to its end without any mutant. Make it run first.")
-                        self.shown.update(map(tuple, message.get("shown", ())))
-                        if "facts" in message:
-                            facts[lesson] = message["facts"]
-                        if "cell" in message:
-                            progress.update()
-                            progress.set_postfix(alive=len(alive))
-                        if "mutant" in message:
-                            yield alive.pop(message.pop("mutant")), message
-        for mutant in alive.values():
-            yield mutant, {"verdict": SURVIVED, "by": ""}
-
-    def _walk(self, lesson, mutants, known):
-        """Run a lesson, and before each cell the mutants that it concerns.
-
-        With ``known``, what is known of each cell, mutants are run from the first such cell to the end.
-
-        Yields
-        ------
-        dict
-            A verdict (mutant, verdict, by), the number of a cell that is done, or, at the end, what was shown and what
-            is known of the cells.
-        """
-        shell = _shell(ROOT / "notebooks")
-        shown = _watch_show_source()
-        waiting = {mutant.name: mutant for mutant in mutants}
-        cells = self.cells[lesson]
-        facts = known or []
-        for number, source in enumerate(cells):
-            if not known:
-                facts.append(self._facts_of(shell, source))
-            fact = facts[number]
-            gc.freeze()
-            if waiting and number and (known or fact["seconds"] < CELL_SECONDS):
-                lines, imported = set(fact["lines"]), set(facts[0]["lines"])
-                concerned = [mutant for mutant in waiting.values() if _concerns(mutant, lines, imported)]
-                part = range(number, len(cells) if known else number + 1)
-                seconds = LESSON_SECONDS if known else 20 + 10 * fact["seconds"]
-                run = partial(self._try, shell, cells, facts, part)
-                for mutant, message in forked(concerned, run, self.cores, seconds):
+    def _measure(self):
+        """Run all lessons, to learn what their cells print, which lines they run and which code they show."""
+        code = digest(self.state, *(path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))))
+        kept = OUTPUT / "cells.json"
+        known = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
+        if known.get("code") != code:
+            known = {"code": code, "facts": defaultdict(list), "shown": {}}
+            total = sum(map(len, self.cells.values()))
+            with tqdm(total=total, desc="which cell runs which line", unit="cell") as progress:
+                for lesson, message in forked(self.cells, self._facts_of, 1, 36_000):
                     if isinstance(message, int):
-                        # Of one that is stopped on its way to the end, nothing can be said.
-                        message = {"verdict": SURVIVED if known else ENDLESS, "cell": number}
-                    if message["verdict"] != SURVIVED:
-                        by = f"{lesson}, cell {message['cell'] + 1}"
-                        yield {"mutant": mutant.name, "verdict": message["verdict"], "by": by}
-                    if known or message["verdict"] != SURVIVED:
-                        del waiting[mutant.name]
-            _, success = self._run(shell, source)
+                        sys.exit(f"{lesson} does not run to its end without any mutant: make it run first.")
+                    elif "shown" in message:
+                        known["shown"][lesson] = message["shown"]
+                    else:
+                        known["facts"][lesson].append(message)
+                        progress.update()
+            kept.write_text(json.dumps(known), encoding="utf-8")
+        self.facts, self.shown = known["facts"], known["shown"]
+
+    def _facts_of(self, lesson):
+        shell, shown = _shell(ROOT / "notebooks"), _watch_show_source()
+        for source in self.cells[lesson]:
+            [(_, watched)] = forked([source], partial(self._watch, shell), 1, 3600)
+            text, success = self._run(shell, source)
             if not success:
                 os._exit(1)
-            yield {"cell": number}
-        yield {"shown": sorted(shown), "facts": facts}
+            # What differs from run to run says nothing.
+            yield {**watched, "text": text if text == watched["text"] else None}
+        yield {"shown": sorted(shown)}
 
-    def _facts_of(self, shell, source):
-        """What a cell prints (None if that differs from run to run), how long it takes, and which lines it runs."""
-        watched, alone = sorted(
-            (fact for _, fact in forked([True, False], partial(self._watch, shell, source), 2, 3600)),
-            key=lambda fact: not fact["lines"])
-        return {**watched, "text": watched["text"] if watched["text"] == alone["text"] else None}
-
-    def _watch(self, shell, source, watched):
+    def _watch(self, shell, source):
         measured = coverage.Coverage(data_file=None, include=[str(PACKAGE / "*")], config_file=False)
         start = time.perf_counter()
-        if watched:
-            measured.start()
+        measured.start()
         text, _ = self._run(shell, source)
-        if watched:
-            measured.stop()
+        measured.stop()
         data = measured.get_data()
         lines = [f"{os.path.relpath(file, ROOT)}:{line}" for file in data.measured_files() for line in data.lines(file)]
         yield {"text": text, "seconds": time.perf_counter() - start, "lines": lines}
 
-    def _try(self, shell, cells, facts, part, mutant):
+    def evidence(self, mutant, result):
+        """What the result rests on: a kill on the function and the lesson, a survival on everything."""
+        if result["verdict"] == SURVIVED:
+            return digest(mutant.source, self.state)
+        return digest(function_of(mutant), self.digests[result["by"].split(",")[0]])
+
+    def shows(self, mutant, lesson=None):
+        """Whether a lesson, or any lesson, shows the mutant's function."""
+        return any(mutant.path == path and f"{mutant.function}.".startswith(f"{name}.")
+                   for path, name in (self.shown[lesson] if lesson else chain(*self.shown.values())))
+
+    def judge(self, mutants):
+        """Yield each mutant with what came of it."""
+        alive = {mutant.name: mutant for mutant in mutants}
+        for seconds in (SHORT_SECONDS, LONG_SECONDS):
+            for lesson, facts in self.facts.items():
+                ran = set().union(*(fact["lines"] for fact in facts))
+                candidates = [mutant for mutant in alive.values() if f"{mutant.path}:{mutant.line}" in ran
+                              and (seconds == SHORT_SECONDS or self.shows(mutant, lesson))]
+                with tqdm(total=len(facts), desc=lesson, unit="cell", leave=False) as progress:
+                    walk = partial(self._walk, candidates, seconds)
+                    for _, message in forked([lesson] if candidates else (), walk, 1, 36_000):
+                        if isinstance(message, int):
+                            sys.exit(f"{lesson} does not run to its end without any mutant: make it run first.")
+                        if "mutant" in message:
+                            yield alive.pop(message.pop("mutant")), message
+                        else:
+                            progress.update()
+        for mutant in alive.values():
+            yield mutant, {"verdict": SURVIVED, "by": ""}
+
+    def _walk(self, mutants, seconds, lesson):
+        """Run a lesson, and before each cell the mutants that it concerns.
+
+        Yields
+        ------
+        dict
+            A verdict (mutant, verdict, by), or the number of a cell that is done.
+        """
+        shell = _shell(ROOT / "notebooks")
+        cells, sections, facts = self.cells[lesson], self.sections[lesson], self.facts[lesson]
+        imported = set(facts[0]["lines"])
+        waiting, judged = {mutant.name: mutant for mutant in mutants}, set()
+        for number, source in enumerate(cells):
+            section = [n for n in range(number, len(cells)) if sections[n] == sections[number]]
+            # As many cells as there is time for.
+            part = [n for n in section if sum(facts[m]["seconds"] for m in section if m <= n) < seconds]
+            lines = set(facts[number]["lines"])
+            concerned = [mutant for mutant in waiting.values() if (mutant.name, sections[number]) not in judged
+                         and _concerns(mutant, lines, imported)]
+            if part and number and concerned:
+                gc.freeze()
+                limit = 20 + 10 * sum(facts[n]["seconds"] for n in part)
+                for mutant, message in forked(concerned, partial(self._try, shell, lesson, part), self.cores, limit):
+                    if isinstance(message, int):
+                        message = {"verdict": ENDLESS, "cell": number}
+                    if message["verdict"] != SURVIVED:
+                        by = f"{lesson}, cell {message['cell'] + 1}"
+                        yield {"mutant": mutant.name, "verdict": message["verdict"], "by": by}
+                        del waiting[mutant.name]
+                    elif part == section:
+                        judged.add((mutant.name, sections[number]))
+            self._run(shell, source)
+            yield {"cell": number}
+
+    def _try(self, shell, lesson, part, mutant):
         limit_memory()
         change_in_place(mutant)
         for number in part:
-            text, success = self._run(shell, cells[number])
-            if not success or facts[number]["text"] not in (None, text):
+            text, success = self._run(shell, self.cells[lesson][number])
+            if not success or self.facts[lesson][number]["text"] not in (None, text):
                 yield {"verdict": KILLED, "cell": number}
                 return
         yield {"verdict": SURVIVED, "cell": number}

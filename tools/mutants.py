@@ -45,9 +45,7 @@ class Results:
     def __init__(self, trials, again):
         self.trials = trials
         self.path = OUTPUT / f"{trials.title.replace(' ', '-')}.json"
-        kept = json.loads(self.path.read_text(encoding="utf-8")) if self.path.is_file() and not again else {}
-        self.found = kept.get("found", {})
-        trials.shown.update(map(tuple, kept.get("shown", ())))
+        self.found = json.loads(self.path.read_text(encoding="utf-8")) if self.path.is_file() and not again else {}
 
     def __getitem__(self, mutant):
         """The result, or None where there is none that still stands."""
@@ -59,8 +57,7 @@ class Results:
 
     def save(self):
         part = self.path.with_suffix(".part")
-        kept = {"shown": sorted(self.trials.shown), "found": self.found}
-        part.write_text(json.dumps(kept, ensure_ascii=False, indent=0), encoding="utf-8")
+        part.write_text(json.dumps(self.found, ensure_ascii=False, indent=0), encoding="utf-8")
         os.replace(part, self.path)
 
 
