@@ -1,0 +1,194 @@
+"""Plant small errors in the package, one at a time, and see whether the unit tests and the lessons notice.
+
+Each error (mutant) is tried twice. The unit tests that run its line are run on a package that has it, the fastest
+first; and the cells of the lessons that run its line are run after the cells before them, with it. A mutant is killed
+when a test fails, when a cell raises, or when a cell prints something else than without it (as nbval compares: a claim
+that turns from ✓ to ✗, not the digits of a loss). It is equivalent when no call can tell it from the original: those
+stand in tools/equivalent_mutants.json, each with its reason.
+
+The report goes to build/mutants/report.md. Results are kept beside it, and what was tried is not tried again while the
+code and the tests that it rests on are as they were. Exit status: 0 if the unit tests kill all mutants that are not
+equivalent and the lessons kill 90 % of those in code that they show, 1 if not, 130 on Ctrl-C.
+"""
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+# As in `make test`, one process per core; before NumPy is imported.
+os.environ.update(CS231N_DATA="shapes10", MPLBACKEND="Agg", OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1",
+                  MKL_NUM_THREADS="1")
+
+from mutant_trials import ENDLESS, KILLED, OUTPUT, SURVIVED, Lessons, UnitTests
+from mutations import mutants_of
+from run_lessons import ROOT, duration
+from tqdm import tqdm
+
+TARGETS = ("cs231n/layers", "cs231n/fast_layers.py", "cs231n/layer_utils.py", "cs231n/initializers.py",
+           "cs231n/optim.py", "cs231n/blocks.py", "cs231n/threads.py", "cs231n/classifiers", "cs231n/solver.py")
+EQUIVALENT = ROOT / "tools" / "equivalent_mutants.json"
+SHARE = 0.9  # of the mutants in code that they show, that the lessons kill
+
+
+class Results:
+    """What came of each mutant, kept in a file.
+
+    Parameters
+    ----------
+    trials : UnitTests or Lessons
+    again : bool
+        Forget what was tried before.
+    """
+
+    def __init__(self, trials, again):
+        self.trials = trials
+        self.path = OUTPUT / f"{trials.title.replace(' ', '-')}.json"
+        self.found = json.loads(self.path.read_text(encoding="utf-8")) if self.path.is_file() and not again else {}
+
+    def __getitem__(self, mutant):
+        """The result, or None where there is none that still stands."""
+        result = self.found.get(mutant.name)
+        return result if result and result["evidence"] == self.trials.evidence(mutant, result) else None
+
+    def __setitem__(self, mutant, result):
+        self.found[mutant.name] = {**result, "evidence": self.trials.evidence(mutant, result)}
+
+    def save(self):
+        part = self.path.with_suffix(".part")
+        part.write_text(json.dumps(self.found, ensure_ascii=False, indent=0), encoding="utf-8")
+        os.replace(part, self.path)
+
+
+def try_all(mutants, results, deadline):
+    """Try the mutants that have no result yet; gives whether there was time for all."""
+    missing = [mutant for mutant in mutants if results[mutant] is None]
+    if not missing:
+        return True
+    saved = time.monotonic()
+    survived = len([mutant for mutant in mutants if (results[mutant] or {}).get("verdict") == SURVIVED])
+    try:
+        with tqdm(total=len(mutants), initial=len(mutants) - len(missing), desc=results.trials.title,
+                  unit="mutant") as progress:
+            for mutant, result in results.trials.judge(missing):
+                results[mutant] = result
+                survived += result["verdict"] == SURVIVED
+                progress.update()
+                progress.set_postfix(survived=survived)
+                if time.monotonic() > saved + 5:
+                    results.save()
+                    saved = time.monotonic()
+                if time.monotonic() > deadline:
+                    return False
+    finally:
+        results.save()
+    return True
+
+
+def table(rows):
+    """Lines of a Markdown table; the first row is its head."""
+    widths = [max(len(str(row[i])) for row in rows) for i in range(len(rows[0]))]
+    lines = ["| " + " | ".join(str(value).ljust(width) for value, width in zip(row, widths)) + " |" for row in rows]
+    return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]]
+
+
+def count(mutants, results, equivalent):
+    """Killed, endless, survived, equivalent, and not tried yet."""
+    verdicts = [(results[mutant] or {}).get("verdict") for mutant in mutants]
+    same = [mutant.name in equivalent for mutant in mutants]
+    survived = [not is_same for verdict, is_same in zip(verdicts, same) if verdict == SURVIVED]
+    return [verdicts.count(KILLED), verdicts.count(ENDLESS), sum(survived), len(survived) - sum(survived),
+            verdicts.count(None)]
+
+
+def report(mutants, tests, lessons, equivalent):
+    """The report as text, and whether all is as it should be."""
+    shown = [mutant for mutant in mutants if lessons.trials.shows(mutant)]
+    lines, sound = [], True
+    columns = ["mutants", KILLED, ENDLESS, SURVIVED, "equivalent", "not tried"]
+    for title, results, judged in (("Unit tests", tests, mutants), ("Lessons, code that they show", lessons, shown)):
+        rows = [["module", *columns]]
+        for path in dict.fromkeys(mutant.path for mutant in judged):
+            of_path = [mutant for mutant in judged if mutant.path == path]
+            rows.append([path, len(of_path), *count(of_path, results, equivalent)])
+        total = [len(judged), *count(judged, results, equivalent)]
+        lines += [f"## {title}", "", *table([*rows, ["all", *total]]), ""]
+        killed, survived = total[1] + total[2], total[3]
+        if title == "Unit tests":
+            sound &= survived == 0
+        elif killed + survived:
+            share = killed / (killed + survived)
+            lines += [f"{share:.1%} of those that are not equivalent are killed (at least {SHARE:.0%} is wanted).", ""]
+            sound &= share >= SHARE
+        sound &= total[5] == 0
+        survivors = [mutant for mutant in judged if (results[mutant] or {}).get("verdict") == SURVIVED]
+        for heading, is_same in ((f"Survived: {title.lower()}", False), ("Equivalent", True)):
+            listed = [mutant for mutant in survivors if (mutant.name in equivalent) == is_same]
+            if listed and not (is_same and results is lessons):
+                lines += [f"### {heading}", ""]
+                for mutant in listed:
+                    reason = equivalent.get(mutant.name) or results[mutant]["by"]
+                    lines += [f"- {mutant.path}:{mutant.line} {mutant.function}" + (f": {reason}" if reason else ""),
+                              f"  - `{mutant.before}`", f"  - `{mutant.after}`"]
+                lines.append("")
+    names = {mutant.name: mutant for mutant in mutants}
+    for name in equivalent:
+        if name in names and (tests[names[name]] or {}).get("verdict") in (KILLED, ENDLESS):
+            lines.append(f"Not equivalent, a test kills it: {name}")
+            sound = False
+    return "\n".join(lines), sound
+
+
+def read_targets(names):
+    """The modules to mutate, as paths from the project's folder."""
+    paths = []
+    for name in names or TARGETS:
+        path = Path(name) if Path(name).exists() else ROOT / name
+        path = path.resolve()
+        if not path.exists() or not path.is_relative_to(ROOT / "cs231n"):
+            raise FileNotFoundError(f"{name} is no module or folder of cs231n/.")
+        paths += sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    return [path.relative_to(ROOT).as_posix() for path in dict.fromkeys(paths)]
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("modules", nargs="*", metavar="MODULE",
+                        help="file or folder of cs231n (default: layers, update rules, classifiers, Solver)")
+    parser.add_argument("--list", action="store_true", help="print the mutants and end")
+    parser.add_argument("--only", choices=("tests", "lessons"), help="who tries the mutants (default: both)")
+    parser.add_argument("--again", action="store_true", help="forget what was tried before")
+    parser.add_argument("--minutes", type=float, default=float("inf"),
+                        help="stop after this time; the next call goes on (default: no limit)")
+    parser.add_argument("--cores", type=int, default=os.cpu_count(), help="how many to try at a time (default: all)")
+    options = parser.parse_args(arguments)
+    try:
+        paths = read_targets(options.modules)
+    except FileNotFoundError as error:
+        parser.error(str(error))
+    mutants = [mutant for path in paths for mutant in mutants_of(path, (ROOT / path).read_text(encoding="utf-8"))]
+    if options.list:
+        print("\n".join(mutant.name for mutant in mutants))
+        return 0
+
+    start = time.monotonic()
+    deadline = start + 60 * options.minutes
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    equivalent = json.loads(EQUIVALENT.read_text(encoding="utf-8"))
+    try:
+        tests, lessons = (Results(trials(options.cores), options.again) for trials in (UnitTests, Lessons))
+        in_time = all(try_all(mutants, results, deadline) for results in (tests, lessons)
+                      if options.only in (None, results.trials.title.split()[-1]))
+    except KeyboardInterrupt:
+        print("\nInterrupted; the next call goes on from here.")
+        return 130
+    text, sound = report(mutants, tests, lessons, equivalent)
+    (OUTPUT / "report.md").write_text(text, encoding="utf-8")
+    print(text)
+    print(duration(time.monotonic() - start) + ("" if in_time else "; the time is up, the next call goes on from here"))
+    return 0 if sound else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
