@@ -130,6 +130,32 @@ def test_a_pool_in_small_chunks_equals_the_naive_one(seed, layout, shape, kind):
     assert_equal_results(fast, pool(naive_forward, naive_backward, *arguments), np.float64)
 
 
+@pytest.mark.parametrize(("images", "image_bytes", "chunks"), [
+    # 3000 bytes take three chunks: two of four images, and the rest.
+    (slice(0, 10), 300, [(4, [slice(0, 4), slice(4, 8)]), (2, [slice(8, 10)])]),
+    (slice(5, 9), 500, [(2, [slice(5, 7), slice(7, 9)])]),
+    (slice(3, 5), 1, [(2, [slice(3, 5)])]),
+    (slice(2, 4), 5000, [(1, [slice(2, 3), slice(3, 4)])]),
+    (slice(6, 7), 1000, [(1, [slice(6, 7)])]),
+])  # fmt: skip
+def test_the_images_of_a_thread_are_cut_into_chunks(monkeypatch, images, image_bytes, chunks):
+    monkeypatch.setattr(fast_layers, "CHUNK_BYTES", 1000)
+    assert list(fast_layers._chunks(images, image_bytes)) == chunks
+
+
+def test_a_chunk_is_measured_by_what_is_copied_of_an_image_or_by_the_image(monkeypatch):
+    measured, chunks = [], fast_layers._chunks
+    monkeypatch.setattr(fast_layers, "_chunks", lambda images, size: measured.append(size) or chunks(images, size))
+    arguments = convolution_arguments((2, 3, 5, 6, 4, 2, 3, 1, 1), np.float32)
+    convolve(conv_forward_fast, conv_backward_fast, *arguments)
+    # 5 + 2 rows, 3 channels, 3 offsets, 6 + 2 - 3 + 1 positions, 4 bytes each
+    assert set(measured) == {7 * 3 * 3 * 6 * 4}
+    for _, _, forward, backward in POOL_KINDS.values():
+        measured.clear()
+        pool(forward, backward, *pool_arguments((2, 3, 4, 6, 2, 2, 2), np.float32))
+        assert set(measured) == {3 * 4 * 6 * 4}
+
+
 @pytest.mark.parametrize("backward", [conv_backward_naive, conv_backward_fast])
 @pytest.mark.parametrize("forward", [conv_forward_naive, conv_forward_fast])
 def test_the_passes_of_both_convolutions_understand_each_other(forward, backward):

@@ -21,6 +21,7 @@ from cs231n.layers import (
     spatial_groupnorm_backward,
     spatial_groupnorm_forward,
 )
+from cs231n.layers.normalization import normalize_backward
 
 sizes = st.integers(1, 5)
 epsilons = st.sampled_from([1e-5, 1e-3, 0.1])
@@ -206,6 +207,14 @@ def test_gradients_match_numerical_ones(layer):
 
 
 # The running averages
+
+
+def test_the_cores_gradients_of_gamma_and_beta_have_their_shape():
+    x_hat, inv_std, gamma = np.ones((2, 3, 4)), np.ones((1, 3, 1)), np.ones((1, 3, 1))
+    for axes in ((0, 2), None):
+        _, dgamma, dbeta = normalize_backward(np.ones((2, 3, 4)), (x_hat, inv_std, gamma, axes))
+        assert_array_equal(dgamma, np.full((1, 3, 1), 8))
+        assert_array_equal(dbeta, np.full((1, 3, 1), 8))
 
 
 def test_running_averages_converge_to_mean_and_variance():

@@ -1,5 +1,6 @@
 """Update rules, held against torch.optim, steps worked by hand and their own formulas written plainly."""
 
+import inspect
 import math
 import tracemalloc
 
@@ -223,6 +224,10 @@ def test_defaults_are_filled_into_the_dictionary_passed(rule, defaults):
     from_none, fresh = rule(w, np.ones(2))
     assert_array_equal(from_none, next_w)
     assert set(fresh) == set(config)
+
+
+def test_the_signature_is_that_of_the_call_and_not_of_the_formula(rule):
+    assert str(inspect.signature(rule)) == "(w, dw, config=None, *, out=None)"
 
 
 def test_what_config_holds_is_not_replaced_by_a_default(rule):

@@ -4,7 +4,7 @@ Each error (mutant) is tried twice. The unit tests that run its line are run on 
 first; and the cells of the lessons that run its line are run after the cells before them, with it. A mutant is killed
 when a test fails, when a cell raises, or when a cell prints something else than without it (as nbval compares: a claim
 that turns from ✓ to ✗, not the digits of a loss). It is equivalent when no call can tell it from the original: those
-stand in tools/equivalent_mutants.json, each with its reason.
+stand in tools/equivalent_mutants.json, each (or the line, if all of its changes are) with its reason.
 
 The report goes to build/mutants/report.md. Results are kept beside it, and what was tried is not tried again while the
 code and the tests that it rests on are as they were. Exit status: 0 if the unit tests kill all mutants that are not
@@ -93,10 +93,15 @@ def table(rows):
     return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]]
 
 
+def reason_of(mutant, equivalent):
+    """Why a mutant is equivalent, by its name or, where all changes of a line are, by the line; None if it is not."""
+    return equivalent.get(mutant.name) or equivalent.get(mutant.name.split(" → ")[0])
+
+
 def count(mutants, results, equivalent):
     """Killed, endless, survived, equivalent, and not tried yet."""
     verdicts = [(results[mutant] or {}).get("verdict") for mutant in mutants]
-    same = [mutant.name in equivalent for mutant in mutants]
+    same = [reason_of(mutant, equivalent) is not None for mutant in mutants]
     survived = [not is_same for verdict, is_same in zip(verdicts, same) if verdict == SURVIVED]
     return [verdicts.count(KILLED), verdicts.count(ENDLESS), sum(survived), len(survived) - sum(survived),
             verdicts.count(None)]
@@ -124,11 +129,11 @@ def report(mutants, tests, lessons, equivalent):
         sound &= total[5] == 0
         survivors = [mutant for mutant in judged if (results[mutant] or {}).get("verdict") == SURVIVED]
         for heading, is_same in ((f"Survived: {title.lower()}", False), ("Equivalent", True)):
-            listed = [mutant for mutant in survivors if (mutant.name in equivalent) == is_same]
+            listed = [mutant for mutant in survivors if (reason_of(mutant, equivalent) is not None) == is_same]
             if listed and not (is_same and results is lessons):
                 lines += [f"### {heading}", ""]
                 for mutant in listed:
-                    reason = equivalent.get(mutant.name) or results[mutant]["by"]
+                    reason = reason_of(mutant, equivalent) or results[mutant]["by"]
                     lines += [f"- {mutant.path}:{mutant.line} {mutant.function}" + (f": {reason}" if reason else ""),
                               f"  - `{mutant.before}`", f"  - `{mutant.after}`"]
                 lines.append("")

@@ -223,7 +223,11 @@ class _Errors(ast.NodeVisitor):
             operator = self.operator_between(left, right)
             for other in COMPARISONS.get(operator, ()):
                 self.between(left, right, operator, other)
-        self.generic_visit(node)
+        # A letter more among those that something is looked for, as in `kind in "iu"`, changes nothing.
+        letters = [right for op, right in zip(node.ops, node.comparators) if isinstance(op, (ast.In, ast.NotIn))]
+        for operand in [node.left, *node.comparators]:
+            if not (operand in letters and isinstance(operand, ast.Constant)):
+                self.visit(operand)
 
     def visit_BoolOp(self, node):
         old, new = ("and", "or") if isinstance(node.op, ast.And) else ("or", "and")
