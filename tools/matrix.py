@@ -2,7 +2,8 @@
 CIFAR-10.
 
 A cell is one such combination: the unit tests and all lessons against their stored outputs, where a warning from one of
-our own modules is an error. By default the cells are few, but each pair of values occurs in one of them; --all takes
+our own modules is an error. Its name gives Python and NumPy (the oldest or the newest that we allow and that is there),
+kernel, threads and CIFAR-10. By default the cells are few, but each pair of values occurs in one of them; --all takes
 the full product. A cell that was green with the same code and the same packages is not run again. A cell that could not
 run as asked (no such Python, no CIFAR-10, a kernel that this processor lacks) is a hole, and a hole is not green.
 
