@@ -512,7 +512,7 @@ def main(arguments=None):
                              "remove one to have it built anew, with the newest releases")  # fmt: skip
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "build" / "matrix", metavar="FOLDER",
                         help="where results and logs go (default: build/matrix/ in the project)")
-    parser.add_argument("--minutes", type=int, default=60, help="how long a cell may take (default: 60)")
+    parser.add_argument("--minutes", type=int, default=120, help="how long a cell may take (default: 120)")
     options = parser.parse_args(arguments)
     try:
         cells = chosen_cells(options.cells, options.all)
