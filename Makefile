@@ -23,9 +23,6 @@ test: $(STAMP) ## unit tests, and every lesson against its stored outputs
 	@$(TEST_SETTINGS) $(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
 		--durations 10 --durations-min 5 --nbval $(NOTEBOOKS) tests
 
-nightly: $(STAMP) ## ten thousand odd and wrong calls of every public function, new ones every time
-	@$(TEST_SETTINGS) $(PY) -m pytest -n logical --hypothesis-profile=nightly tests/test_bad_input_*.py
-
 score: $(STAMP) ## test the exercises and show the points
 	@$(PY) tools/score.py
 
@@ -34,6 +31,15 @@ student: $(STAMP) ## write the student edition to student/ (DESTINATION=folder f
 
 rehearsal: $(STAMP) ## walk the whole course, from the student edition to the submission (ten minutes)
 	@$(TEST_SETTINGS) $(PY) -m pytest -v tests/rehearsal.py
+
+nightly: $(STAMP) ## ten thousand odd and wrong calls of every public function, new ones every time
+	@$(TEST_SETTINGS) $(PY) -m pytest -n logical --hypothesis-profile=nightly tests/test_bad_input_*.py
+
+mutants: $(STAMP) ## plant small errors in the package: do tests and lessons notice? (hours; MODULES="cs231n/optim.py" picks)
+	@$(PY) tools/mutants.py $(MODULES)
+
+matrix: $(STAMP) ## test under several Pythons, NumPys, BLAS kernels (an hour; CELLS="old-*" picks, CELLS=--list names)
+	@$(PY) tools/matrix.py $(CELLS)
 
 lab: $(STAMP) ## open the lessons in JupyterLab
 	@$(PY) -m jupyterlab notebooks
@@ -44,9 +50,9 @@ data: $(STAMP) ## fetch CIFAR-10 into datasets/
 bench: $(STAMP) ## time the layers and the training steps beside PyTorch's
 	@$(PY) -m benchmarks
 
-clean: ## remove build/ and caches; .venv and datasets/ stay
+clean: ## remove build/ and caches; .venv, .matrix and datasets/ stay
 	@rm -rf build dist *.egg-info .pytest_cache .hypothesis .ruff_cache
-	@find . -path ./.venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
+	@find . \( -path ./.venv -o -path ./.matrix \) -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 # The stamp is written last: an install that was cut short has none and is taken up again.
 $(STAMP): requirements.txt $(if $(USABLE),,FORCE)
@@ -55,4 +61,4 @@ $(STAMP): requirements.txt $(if $(USABLE),,FORCE)
 	@touch $@
 
 FORCE:
-.PHONY: help install run test nightly score lab data bench student rehearsal clean FORCE
+.PHONY: help install run test score lab data bench student rehearsal nightly mutants matrix clean FORCE

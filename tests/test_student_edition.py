@@ -225,7 +225,7 @@ def test_the_edition_is_complete_and_without_the_maintainers_part(files):
         assert not re.search(r"^build|^datasets/cifar|__pycache__|^benchmarks|^\.git/|student_edition\.py$", name)
         assert not name.startswith("tests/test_") or name in student_edition.TESTS
     for name in ("Makefile", "README.md", "pyproject.toml", ".gitignore"):
-        assert not re.search(r"benchmark|nbval \$|student_edition|^student", files[name].decode(), re.MULTILINE)
+        assert not re.search(r"benchmark|nbval \$|student_edition|^student|matrix", files[name].decode(), re.MULTILINE)
 
 
 def test_the_readers_guide_names_all_lessons_and_only_what_is_there(files):

@@ -135,5 +135,6 @@ def test_a_product_shared_out_among_threads_is_the_product(two_threads, M, K, N,
     with one_blas_thread():
         shared = product(a, b)
     assert shared.dtype == dtype
-    np.testing.assert_allclose(shared, expected, rtol=0, atol=200 * np.finfo(dtype).eps)
+    rounding = K * np.finfo(dtype).eps * np.abs(expected).max(initial=0)
+    np.testing.assert_allclose(shared, expected, rtol=0, atol=rounding)
     np.testing.assert_array_equal(product(a, b), expected)

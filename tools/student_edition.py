@@ -46,13 +46,17 @@ EDITS = {
         (r"; all compare with the stored outputs\.", "."),
         (r"student: .*\n.*\n\n", ""),
         (r"rehearsal: .*\n.*\n\n", ""),
-        (r"bench: .*\n.*\n\n", ""),
         (r"nightly: .*\n.*\n\n", ""),
-        (r"(?<=\.PHONY:)(.*) nightly(.*) bench(.*) student rehearsal", r"\1\2\3"),
+        (r"mutants: .*\n.*\n\n", ""),
+        (r"matrix: .*\n.*\n\n", ""),
+        (r"bench: .*\n.*\n\n", ""),
+        (r"\.venv, \.matrix and", ".venv and"),
+        (r"\\\( -path \./\.venv -o -path \./\.matrix \\\)", "-path ./.venv"),
+        (r"(?<=\.PHONY:)(.*) bench(.*) student rehearsal nightly mutants matrix", r"\1\2"),
     ],
-    ".gitignore": [(r"\n# The student edition.*\nstudent/\n", "")],
+    ".gitignore": [(r"\n# The student edition.*\nstudent/\n", ""), (r"# The environments of.*\n\.matrix\n", "")],
     # What a body imported waits there for the reader's own; a warning is no mistake yet.
-    "pyproject.toml": [(r"ignore = \[\"NPY002", 'ignore = ["F401", "NPY002'), (r"filterwarnings = .*\n", "")],
+    "pyproject.toml": [(r"ignore = \[\"NPY002", 'ignore = ["F401", "NPY002'), (r"filterwarnings = \[[^]]*\]\n", "")],
 }
 
 ANSWER = re.compile(r"<details>\s*<summary>Answer</summary>.*?</details>", re.DOTALL)

@@ -70,7 +70,7 @@ def svm_loss(x, y):
     rows = np.arange(len(x))
     margins = np.maximum(0, x - x[rows, y][:, np.newaxis] + 1)
     margins[rows, y] = 0
-    loss = margins.sum() / len(x)
+    loss = np.mean(margins.sum(axis=1))
     dx = (margins > 0).astype(x.dtype)
     dx[rows, y] = -dx.sum(axis=1)
     dx /= len(x)
