@@ -2,6 +2,7 @@
 
 import math
 import numbers
+import os
 
 import numpy as np
 
@@ -9,10 +10,15 @@ __all__ = [
     "class_labels",
     "float_array",
     "layer_mode",
+    "real_array",
+    "require_flag",
     "require_float_type",
+    "require_integer",
     "require_number",
+    "require_path",
     "require_positive_integer",
     "require_shape",
+    "require_type",
 ]
 
 
@@ -97,3 +103,50 @@ def class_labels(y, scores):
             f"got labels from {y.min()} to {y.max()}"
         )
     return y
+
+
+def require_type(name, value, types, wanted):
+    """Raise ``TypeError`` unless ``value`` is of one of the ``types``; ``wanted`` says what that is in words."""
+    if not isinstance(value, types):
+        raise TypeError(f"{name} must be {wanted}, got {type(value).__name__}")
+
+
+def require_path(name, value):
+    """Raise ``TypeError`` unless ``value`` is a string or path, ``ValueError`` where no file can be called so."""
+    require_type(name, value, (str, os.PathLike), "a string or a path")
+    if "\0" in os.fsdecode(value):
+        raise ValueError(f"{name} must be a path without null characters, got {value!r}")
+
+
+def require_integer(name, value, *, least, most=2**53, optional=False):
+    """Raise ``ValueError`` unless ``value`` is an integer from ``least`` to ``most``, or None where that is optional."""
+    if optional and value is None:
+        return
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be an integer of at least {least}{' or None' * optional}, got {value!r}")
+    if value > most:
+        raise ValueError(f"{name} must be an integer of at most {most}{' or None' * optional}, got {value!r}")
+
+
+def real_array(name, value):
+    """``value`` as an array of real numbers, of the type it has.
+
+    Raises
+    ------
+    TypeError
+        For anything else (complex numbers, objects, text), naming the argument.
+    ValueError
+        For rows of different lengths.
+    """
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{name} must be an array of real numbers, got {type(value).__name__} ({error})") from error
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must be an array of real numbers, got dtype {array.dtype}")
+    return array
+
+
+def require_flag(name, value):
+    """Raise ``TypeError`` unless ``value`` is True or False."""
+    require_type(name, value, (bool, np.bool_), "True or False")
