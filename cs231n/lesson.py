@@ -3,10 +3,13 @@
 import ast
 import inspect
 import textwrap
+from collections.abc import Callable
+from types import FunctionType, MethodType
 
 import numpy as np
 
 from . import pending, vis_utils
+from .layers.arguments import real_array, require_flag, require_integer, require_shape, require_type
 
 __all__ = ["autograd", "check", "show_source", "start"]
 
@@ -21,6 +24,7 @@ def start(seed=231):
     seed : int
         For NumPy's global random state.
     """
+    require_integer("seed", seed, least=0, most=2**32 - 1)
     vis_utils.use_style()
     np.random.seed(seed)
     try:
@@ -61,6 +65,8 @@ def check(claim, value, below=None, above=None, measured=False):
     ✓ dx matches the numerical gradient: 3.10e-10 < 1e-07
     """
     pending.require_known(value, below, above)
+    require_type("claim", claim, str, "a text")
+    require_flag("measured", measured)
     if below is None and above is None:
         if not isinstance(value, (bool, np.bool_)):
             raise TypeError(f"value must be a bool where there is no bound, got {value!r}")
@@ -68,8 +74,8 @@ def check(claim, value, below=None, above=None, measured=False):
         return
     if measured and None not in (below, above):
         raise TypeError("measured must go with one bound: below or above")
-    values = np.asarray(value, dtype=np.float64)
-    below, above = (None if bound is None else float(bound) for bound in (below, above))
+    values = real_array("value", value).astype(np.float64)
+    below, above = _bound("below", below), _bound("above", above)
     holds = values.size > 0 and bool(np.isfinite(values).all())
     holds = holds and (below is None or values.max() < below) and (above is None or values.min() > above)
     holds = holds and (not measured or np.isfinite(above if below is None else below))
@@ -82,6 +88,14 @@ def check(claim, value, below=None, above=None, measured=False):
     else:
         figures = f"{_figure(_worst(values, below, above))} > {bound_text(above)}"
     print(f"{_mark(holds)} {claim}: {figures}")
+
+
+def _bound(name, bound):
+    if bound is None:
+        return None
+    number = real_array(name, bound)
+    require_shape(name, number, (), "a number")
+    return float(number)
 
 
 def _mark(holds):
@@ -115,6 +129,8 @@ def show_source(*objects):
     """
     from IPython.display import Markdown, display
 
+    for item in objects:
+        require_type("objects", item, (FunctionType, MethodType, type), "functions, methods or classes")
     code = "\n\n".join(_brief_source(item) for item in objects)
     display(Markdown(f"```python\n{code}\n```"))
 
@@ -151,8 +167,18 @@ def autograd(f, *inputs, dout=None):
     """
     import torch
 
-    tensors = [torch.tensor(a, dtype=torch.float64 if np.asarray(a).dtype.kind == "f" else None) for a in inputs]
+    require_type("f", f, Callable, "a function of tensors")
+    inputs = [real_array("inputs", array) for array in inputs]
+    tensors = [torch.tensor(a, dtype=torch.float64 if a.dtype.kind == "f" else None) for a in inputs]
     leaves = [tensor.requires_grad_() for tensor in tensors if tensor.is_floating_point()]
     out = f(*tensors)
-    out.backward(None if dout is None else torch.tensor(dout, dtype=torch.float64))
+    if not isinstance(out, torch.Tensor) or not out.requires_grad:
+        raise TypeError(f"f must give a tensor that depends on its floating-point inputs, got {type(out).__name__}")
+    if dout is None and out.numel() != 1:
+        raise ValueError(f"dout must be given where f gives an array, of its shape {tuple(out.shape)}")
+    if dout is not None:
+        dout = real_array("dout", dout)
+        require_shape("dout", dout, out.shape, "that of f's result")
+        dout = torch.tensor(dout, dtype=torch.float64)
+    out.backward(dout)
     return out.detach().numpy(), [leaf.grad.numpy() for leaf in leaves]

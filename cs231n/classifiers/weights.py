@@ -4,7 +4,7 @@ import numpy as np
 
 from .. import initializers
 from ..blocks import in_blocks
-from ..layers.arguments import require_number
+from ..layers.arguments import require_number, require_shape, require_type
 
 __all__ = ["add_penalty", "initial_weights"]
 
@@ -50,6 +50,9 @@ def add_penalty(params, grads, reg):
     float
         The penalty.
     """
+    require_type("params", params, dict, "a dictionary of arrays")
+    require_type("grads", grads, dict, "a dictionary of arrays")
+    require_number("reg", reg, least=0)
     if reg == 0:
         return 0.0
 
@@ -59,6 +62,7 @@ def add_penalty(params, grads, reg):
     penalty = 0.0
     for name, W in params.items():
         if name.startswith("W"):
+            require_shape(f"grads[{name!r}]", np.asarray(grads.get(name)), np.shape(W), f"that of params[{name!r}]")
             in_blocks(add_decay, grads[name], np.ascontiguousarray(W))
             penalty += 0.5 * reg * float(np.vdot(W, W))
     return penalty

@@ -60,7 +60,11 @@ def require_number(name, value, *, above=-math.inf, least=-math.inf, most=math.i
 
 def require_float_type(name, dtype):
     """Raise ``ValueError`` unless ``dtype`` is a floating-point type."""
-    if np.dtype(dtype).kind != "f":
+    try:
+        kind = np.dtype(dtype).kind
+    except TypeError:
+        kind = None
+    if kind != "f":
         raise ValueError(f"{name} must be a floating-point type, got {dtype!r}")
 
 
@@ -119,7 +123,7 @@ def require_path(name, value):
 
 
 def require_integer(name, value, *, least, most=2**53, optional=False):
-    """Raise ``ValueError`` unless ``value`` is an integer from ``least`` to ``most``, or None where that is optional."""
+    """Raise ``ValueError`` unless ``value`` is an integer from ``least`` to ``most``, or an ``optional`` None."""
     if optional and value is None:
         return
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
