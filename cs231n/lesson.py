@@ -169,7 +169,9 @@ def autograd(f, *inputs, dout=None):
 
     require_type("f", f, Callable, "a function of tensors")
     inputs = [real_array("inputs", array) for array in inputs]
-    tensors = [torch.tensor(a, dtype=torch.float64 if a.dtype.kind == "f" else None) for a in inputs]
+    # PyTorch takes neither negative strides nor another byte order.
+    types = [np.float64 if array.dtype.kind == "f" else array.dtype.newbyteorder("=") for array in inputs]
+    tensors = [torch.tensor(array.astype(dtype, order="C")) for array, dtype in zip(inputs, types)]
     leaves = [tensor.requires_grad_() for tensor in tensors if tensor.is_floating_point()]
     out = f(*tensors)
     if not isinstance(out, torch.Tensor) or not out.requires_grad:
@@ -179,6 +181,7 @@ def autograd(f, *inputs, dout=None):
     if dout is not None:
         dout = real_array("dout", dout)
         require_shape("dout", dout, out.shape, "that of f's result")
-        dout = torch.tensor(dout, dtype=torch.float64)
+        dout = torch.tensor(dout.astype(np.float64, order="C"))
     out.backward(dout)
-    return out.detach().numpy(), [leaf.grad.numpy() for leaf in leaves]
+    gradients = [torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves]
+    return out.detach().numpy(), [gradient.numpy() for gradient in gradients]
