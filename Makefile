@@ -23,6 +23,9 @@ test: $(STAMP) ## unit tests, and every lesson against its stored outputs
 	@$(TEST_SETTINGS) $(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
 		--durations 10 --durations-min 5 --nbval $(NOTEBOOKS) tests
 
+nightly: $(STAMP) ## ten thousand odd and wrong calls of every public function, new ones every time
+	@$(TEST_SETTINGS) $(PY) -m pytest -n logical --hypothesis-profile=nightly tests/test_bad_input_*.py
+
 score: $(STAMP) ## test the exercises and show the points
 	@$(PY) tools/score.py
 
@@ -52,4 +55,4 @@ $(STAMP): requirements.txt $(if $(USABLE),,FORCE)
 	@touch $@
 
 FORCE:
-.PHONY: help install run test score lab data bench student rehearsal clean FORCE
+.PHONY: help install run test nightly score lab data bench student rehearsal clean FORCE

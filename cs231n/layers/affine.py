@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..threads import product
-from .arguments import float_array, require_shape
+from .arguments import float_array, require_flag, require_shape
 
 __all__ = ["affine_forward", "affine_backward"]
 
@@ -61,6 +61,7 @@ def affine_backward(dout, cache, need_dx=True):
     db : array (M,)
     """
     x, w, _ = cache
+    require_flag("need_dx", need_dx)
     dout = float_array("dout", dout)
     require_shape("dout", dout, (len(x), w.shape[1]), "the shape of the layer's output")
     dx = product(dout, w.T).reshape(x.shape) if need_dx else None

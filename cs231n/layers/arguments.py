@@ -7,6 +7,7 @@ import os
 import numpy as np
 
 __all__ = [
+    "as_array",
     "class_labels",
     "float_array",
     "layer_mode",
@@ -22,15 +23,23 @@ __all__ = [
 ]
 
 
+def as_array(name, value):
+    """``np.asarray(value)``, with an error that names the argument, as for a list of rows of different lengths."""
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be an array: {error}") from None
+
+
 def float_array(name, value):
     """``value`` as a floating-point array: floats as they are, integers and booleans as float64.
 
     Raises
     ------
-    TypeError
-        For anything else (complex numbers, objects, text), naming the argument.
+    ValueError, TypeError
+        For anything else (rows of different lengths; complex numbers, objects, text), naming the argument.
     """
-    array = np.asarray(value)
+    array = as_array(name, value)
     if array.dtype.kind == "f":
         return array
     if array.dtype.kind in "iub":
@@ -42,6 +51,12 @@ def require_shape(name, array, shape, because):
     """Raise ``ValueError`` unless ``array`` has ``shape``; ``because`` says where that shape comes from."""
     if array.shape != tuple(shape):
         raise ValueError(f"{name} must have shape {tuple(shape)} ({because}), got {array.shape}")
+
+
+def require_flag(name, value):
+    """Raise ``TypeError`` unless ``value`` is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
 
 
 def require_positive_integer(name, value):
@@ -97,7 +112,7 @@ def class_labels(y, scores):
     """
     if scores.ndim != 2 or scores.size == 0:
         raise ValueError(f"x must hold scores of shape (N, C) with N and C at least 1, got {scores.shape}")
-    y = np.asarray(y)
+    y = as_array("y", y)
     if y.dtype.kind not in "iu":
         raise TypeError(f"y must hold integer class labels, got dtype {y.dtype}")
     require_shape("y", y, scores.shape[:1], f"one label for each row of x, {scores.shape}")
@@ -133,24 +148,8 @@ def require_integer(name, value, *, least, most=2**53, optional=False):
 
 
 def real_array(name, value):
-    """``value`` as an array of real numbers, of the type it has.
-
-    Raises
-    ------
-    TypeError
-        For anything else (complex numbers, objects, text), naming the argument.
-    ValueError
-        For rows of different lengths.
-    """
-    try:
-        array = np.asarray(value)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{name} must be an array of real numbers, got {type(value).__name__} ({error})") from error
+    """``value`` as an array of real numbers, of the type it has; raises as :func:`float_array` does."""
+    array = as_array(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must be an array of real numbers, got dtype {array.dtype}")
     return array
-
-
-def require_flag(name, value):
-    """Raise ``TypeError`` unless ``value`` is True or False."""
-    require_type(name, value, (bool, np.bool_), "True or False")
