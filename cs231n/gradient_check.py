@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from .layers.arguments import float_array, require_integer, require_number, require_shape, require_type
+from .layers.arguments import float_array, require_flag, require_integer, require_number, require_shape, require_type
 
 __all__ = [
     "eval_numerical_gradient",
@@ -46,7 +46,8 @@ def rel_error(x, y):
     return float(np.max(np.abs(x - y) / np.maximum(1e-8, np.abs(x) + np.abs(y)), initial=0.0))
 
 
-def _require_shiftable(f, x, h):
+def _shift(f, x, h):
+    """The shift h as a float, of an array that can be shifted."""
     require_type("f", f, Callable, "a function")
     if not isinstance(x, np.ndarray) or x.dtype.kind != "f":
         kind = f"dtype {x.dtype}" if isinstance(x, np.ndarray) else type(x).__name__
@@ -54,6 +55,11 @@ def _require_shiftable(f, x, h):
     if not x.flags.writeable:
         raise ValueError("x must be writeable, since it is shifted by h, got a read-only array")
     require_number("h", h, above=0)
+    h = float(h)
+    with np.errstate(over="ignore"):
+        if (x + h == x).any():
+            raise ValueError(f"h must be large enough to change every element of x, got {h!r} for {x.dtype}")
+    return h
 
 
 def _centred_difference(f, x, index, h):
@@ -61,8 +67,6 @@ def _centred_difference(f, x, index, h):
     original = x[index]
     try:
         x[index] = original + h
-        if x[index] == original:
-            raise ValueError(f"h must be large enough to change every element of x, got {h!r} at {original!r}")
         above = np.array(float_array("f(x)", f(x)))  # copies: f may give x itself, or one buffer every time
         x[index] = original - h
         below = np.array(float_array("f(x)", f(x)))
@@ -96,7 +100,8 @@ def eval_numerical_gradient(f, x, verbose=True, h=0.00001):
     -------
     array of the shape of x
     """
-    _require_shiftable(f, x, h)
+    h = _shift(f, x, h)
+    require_flag("verbose", verbose)
     grad = np.zeros_like(x)
     for index in np.ndindex(x.shape):
         grad[index] = _derivative(f, x, index, h)
@@ -124,7 +129,7 @@ def eval_numerical_gradient_array(f, x, df, h=1e-5):
     array of the shape of x
         Σ_k df_k ∂f_k/∂x, what a backward pass gives.
     """
-    _require_shiftable(f, x, h)
+    h = _shift(f, x, h)
     df = float_array("df", df)
     grad = np.zeros_like(x)
     for index in np.ndindex(x.shape):
@@ -203,7 +208,7 @@ def grad_check_sparse(f, x, analytic_grad, num_checks=10, h=1e-5):
     h : float
         Step of the difference.
     """
-    _require_shiftable(f, x, h)
+    h = _shift(f, x, h)
     require_integer("num_checks", num_checks, least=0)
     analytic_grad = float_array("analytic_grad", analytic_grad)
     require_shape("analytic_grad", analytic_grad, x.shape, "the shape of x")

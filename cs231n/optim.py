@@ -4,7 +4,8 @@ Each is called as ``next_w, config = rule(w, dw, config)``. Hyperparameters that
 their defaults; what a rule remembers from step to step (velocity, running averages, the number of steps) lives there
 too. No array that is passed in is altered, unless ``out`` asks for it: then the new weights are written there, ``w``
 itself allowed, and the arrays in ``config`` are updated where they are, so that a step allocates nothing of the
-weights' size. The state has the type of the weights; that of float16 weights, and their update, is float32.
+weights' size. The state has the type of the weights; that of float16 weights, and their update, is float32. An
+epsilon of 0, or that this type rounds to 0, gives NaN where all gradients were 0.
 
 The functions below read as the formulas, for the weights w and the gradient g = dw; the decorator does the rest.
 """
@@ -13,7 +14,6 @@ import functools
 import inspect
 import math
 import numbers
-import sys
 
 import numpy as np
 
@@ -28,9 +28,12 @@ _BELOW_ONE = {"momentum", "decay_rate", "beta1", "beta2"}
 def _hyperparameter(config, name):
     if not isinstance(config[name], numbers.Real):
         raise TypeError(f"config['{name}'] must be a number, got {config[name]!r}")
-    value = float(config[name]) if abs(config[name]) <= sys.float_info.max else math.inf
+    try:
+        value = float(config[name])
+    except OverflowError:  # an integer, too large for it
+        value = math.inf
     limit = 1 if name in _BELOW_ONE else math.inf
-    if not 0 <= value < limit or config[name] < 0:
+    if not 0 <= value < limit:
         what = "at least 0 and less than 1" if limit == 1 else "at least 0 and finite"
         raise ValueError(f"config['{name}'] must be {what}, got {config[name]!r}")
     if name == "t" and value % 1:
@@ -81,9 +84,9 @@ def _update_rule(*state, **defaults):
                 config = {}
             if not isinstance(config, dict):
                 raise TypeError(f"config must be a dictionary or None, got {type(config).__name__}")
-            for name, default in defaults.items():
-                config.setdefault(name, default)
-            values = {name: _hyperparameter(config, name) for name in defaults}
+            # A step that is refused leaves config as it was.
+            filled = {**config, **{name: config.get(name, default) for name, default in defaults.items()}}
+            values = {name: _hyperparameter(filled, name) for name in defaults}
             if "t" in values:
                 values["t"] = int(values["t"]) + 1
             # In float16 a squared gradient, and ε, would be 0.
@@ -100,6 +103,7 @@ def _update_rule(*state, **defaults):
                     w[...] = wide
 
             in_blocks(update, next_w, np.ascontiguousarray(dw), *arrays)
+            config.update(filled)
             config.update(zip(state, arrays, strict=True))
             if "t" in values:
                 config["t"] = values["t"]

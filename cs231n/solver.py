@@ -96,6 +96,8 @@ class Solver:
         self.model = model
         self.X_train, self.y_train = _examples(data, "train")
         self.X_val, self.y_val = _examples(data, "val")
+        shape = len(self.X_val), *self.X_train.shape[1:]
+        require_shape("data['X_val']", self.X_val, shape, "examples of the shape of X_train's")
 
         self.update_rule = _resolve_rule(kwargs.pop("update_rule", "sgd"))
         self._rule_name = _name_of(self.update_rule)
@@ -122,6 +124,7 @@ class Solver:
         ):
             require_integer(name, getattr(self, name), least=least, optional=optional)
         require_type("optim_config", self.optim_config, dict, "a dictionary")
+        self._try_rule()
         require_number("lr_decay", self.lr_decay, above=0)
         if self.checkpoint_name is not None:
             require_path("checkpoint_name", self.checkpoint_name)
@@ -173,6 +176,16 @@ class Solver:
         solver._restore(run)
         solver._checkpoint = path
         return solver
+
+    def _try_rule(self):
+        """Refuse hyperparameters that a rule of the package would refuse at the first step."""
+        if getattr(optim, self._rule_name, None) is self.update_rule:
+            try:
+                self.update_rule(np.zeros(1), np.zeros(1), dict(self.optim_config))
+            except NotImplementedError:
+                pass
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"optim_config must suit {self._rule_name}: {error}") from error
 
     def _reset(self):
         self.epoch = 0
@@ -400,6 +413,8 @@ def _inputs_and_labels(X_name, X, y_name, y):
         raise ValueError(f"{X_name} must have an example a row, got a number")
     if y.dtype.kind not in "iu" or y.ndim != 1:
         raise ValueError(f"{y_name} must hold integer class labels of shape (N,), got {y.dtype} {y.shape}")
+    if y.size and y.min() < 0:
+        raise ValueError(f"{y_name} must hold labels from 0 on, got {y.min()}")
     return X, y
 
 

@@ -11,7 +11,14 @@ from ..layer_utils import (
     conv_relu_pool_forward,
 )
 from ..layers import affine_backward, affine_forward, softmax_loss
-from ..layers.arguments import float_array, require_float_type, require_integer, require_number, require_shape
+from ..layers.arguments import (
+    float_array,
+    require_float_type,
+    require_integer,
+    require_labels,
+    require_number,
+    require_shape,
+)
 from ..threads import one_blas_thread
 from .weights import add_penalty, initial_weights
 
@@ -122,6 +129,8 @@ class ThreeLayerConvNet:
         """
         X = float_array("X", X).astype(self.dtype, copy=False)
         require_shape("X", X, (*X.shape[:1], *self.input_dim), "images of the shape input_dim")
+        if y is not None:
+            require_labels(y, X, len(self.params["b3"]))
         params = self.params
         out, conv_cache = conv_relu_pool_forward(X, params["W1"], params["b1"], self.conv_param, POOL_PARAM)
         out, hidden_cache = affine_relu_forward(out, params["W2"], params["b2"])

@@ -1,5 +1,6 @@
 """Fully connected networks."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,7 +18,7 @@ from ..layers import (
     relu_forward,
     softmax_loss,
 )
-from ..layers.arguments import float_array, require_float_type, require_integer, require_number
+from ..layers.arguments import float_array, require_float_type, require_integer, require_labels, require_number
 from ..threads import one_blas_thread
 from .weights import add_penalty, initial_weights
 
@@ -131,6 +132,11 @@ class FullyConnectedNet:
             With labels: the gradient of the loss for each of ``params``, under the same names.
         """
         out = float_array("X", X).astype(self.dtype, copy=False)
+        D, C = len(self.params["W1"]), len(self.params[f"b{self.num_layers}"])
+        if out.ndim == 0 or math.prod(out.shape[1:]) != D:
+            raise ValueError(f"X must have shape (N, d_1, ..., d_k) with inputs of {D} values, got {out.shape}")
+        if y is not None:
+            require_labels(y, out, C)
         for layer_param in (self.dropout_param, *self.bn_params):
             layer_param["mode"] = "test" if y is None else "train"
 

@@ -15,6 +15,7 @@ __all__ = [
     "require_flag",
     "require_float_type",
     "require_integer",
+    "require_labels",
     "require_number",
     "require_path",
     "require_positive_integer",
@@ -100,8 +101,10 @@ def layer_mode(name, param):
     return param["mode"]
 
 
-def class_labels(y, scores):
+def class_labels(y, scores, name="x"):
     """``y`` as an integer array of shape (N,) with values in [0, C), for scores of shape (N, C).
+
+    ``name`` is what the caller calls the scores.
 
     Raises
     ------
@@ -111,17 +114,24 @@ def class_labels(y, scores):
         If there are no scores, if the shapes disagree, or a label names no column of the scores.
     """
     if scores.ndim != 2 or scores.size == 0:
-        raise ValueError(f"x must hold scores of shape (N, C) with N and C at least 1, got {scores.shape}")
+        raise ValueError(f"{name} must hold scores of shape (N, C) with N and C at least 1, got {scores.shape}")
     y = as_array("y", y)
     if y.dtype.kind not in "iu":
         raise TypeError(f"y must hold integer class labels, got dtype {y.dtype}")
-    require_shape("y", y, scores.shape[:1], f"one label for each row of x, {scores.shape}")
+    require_shape("y", y, scores.shape[:1], f"one label for each row of {name}, {scores.shape}")
     if y.min() < 0 or y.max() >= scores.shape[1]:
         raise ValueError(
-            f"y must hold labels from 0 to {scores.shape[1] - 1} (x has {scores.shape[1]} columns), "
+            f"y must hold labels from 0 to {scores.shape[1] - 1}, for the {scores.shape[1]} columns of {name}, "
             f"got labels from {y.min()} to {y.max()}"
         )
     return y
+
+
+def require_labels(y, X, num_classes):
+    """Raise an error unless ``y`` has a label below ``num_classes`` for each input in ``X``, one at least."""
+    if len(X) == 0:
+        raise ValueError(f"X must hold inputs for scores (N, C) with N and C at least 1, got {(0, num_classes)}")
+    class_labels(y, np.broadcast_to(0.0, (len(X), num_classes)), name="the scores of X")
 
 
 def require_type(name, value, types, wanted):
