@@ -175,7 +175,8 @@ def step_row(formula, state, hyperparameters):
     no_targets = [1.0, "w", [], [[0.0]], np.zeros(99), np.zeros((2, 2), np.float32), {}, math.sqrt]
     return Row(
         getattr(optim, formula.__name__), call,
-        {"w": Weights(), "dw": leave_out(Array(), "1e+30"), "config": Optional(entries), "out": Values(valid=[None], wrong=no_targets)},
+        {"w": Weights(), "dw": leave_out(Array(), "1e+30"), "config": Optional(entries),
+         "out": Values(valid=[None], wrong=no_targets)},
         oracle=steps(formula, *state), result=lambda returned: [returned[0], *map(returned[1].get, state)],
         fills=["config"], nan_for_number=True,
     )  # fmt: skip

@@ -121,7 +121,7 @@ def class_labels(y, scores, name="x"):
     require_shape("y", y, scores.shape[:1], f"one label for each row of {name}, {scores.shape}")
     if y.min() < 0 or y.max() >= scores.shape[1]:
         raise ValueError(
-            f"y must hold labels from 0 to {scores.shape[1] - 1}, for the {scores.shape[1]} columns of {name}, "
+            f"y must hold labels from 0 to {scores.shape[1] - 1} for the {scores.shape[1]} columns of {name}, "
             f"got labels from {y.min()} to {y.max()}"
         )
     return y
