@@ -6,6 +6,8 @@ thrown away. Cut into blocks that stay in the L2 cache, the same expression allo
 share out the blocks of a large array. The result has the same bits, since no element depends on another.
 """
 
+import numpy as np
+
 from .threads import share_out
 
 __all__ = ["in_blocks"]
@@ -23,7 +25,18 @@ def in_blocks(update, *arrays):
         Works elementwise and in place on one-dimensional views, in several threads; its return value is not used.
     *arrays : C-contiguous arrays of one size
         Cut in step with each other, in memory order.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If update cannot be called, or the arrays are none, or not of one size and C-contiguous.
     """
+    if not callable(update):
+        raise TypeError(f"update must be callable, got {update!r}")
+    if not arrays or not all(isinstance(a, np.ndarray) and a.flags.c_contiguous for a in arrays):
+        raise TypeError(f"arrays must be C-contiguous NumPy arrays, at least one, got {arrays!r}")
+    if len({a.size for a in arrays}) > 1:
+        raise ValueError(f"arrays must be of one size, got shapes {', '.join(str(a.shape) for a in arrays)}")
     flat = [a.reshape(-1) for a in arrays]
     block = max(1, BLOCK_BYTES // flat[0].itemsize)
     num_blocks = -(-flat[0].size // block)

@@ -19,7 +19,7 @@ import functools
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from .layers.arguments import float_array, require_shape
+from .layers.arguments import float_array, require_flag, require_shape
 from .layers.geometry import conv_geometry, pool_geometry
 from .threads import share_out
 
@@ -85,6 +85,8 @@ def conv_forward_fast(x, w, b, conv_param):
 def conv_backward_fast(dout, cache, need_dx=True):
     """Gradients of the convolution, as :func:`~cs231n.layers.convolution.conv_backward_naive`, fast.
 
+    Weights that are infinite or NaN give NaN in more places of dx, since they meet the zeros around dout too.
+
     Parameters
     ----------
     dout : array (N, F, H_out, W_out)
@@ -102,6 +104,7 @@ def conv_backward_fast(dout, cache, need_dx=True):
     db : array (F,)
     """
     x, w, b, conv_param = cache
+    require_flag("need_dx", need_dx)
     dout = float_array("dout", dout)
     stride, pad, H_out, W_out = conv_geometry(x, w, b, conv_param)
     (N, C, H, _), (F, _, HH, WW) = x.shape, w.shape
@@ -245,6 +248,8 @@ def max_pool_forward_fast(x, pool_param):
 def max_pool_backward_fast(dout, cache):
     """Gradient of max pooling, as :func:`~cs231n.layers.pooling.max_pool_backward_naive`, fast.
 
+    An infinite or NaN dout gives NaN in its whole window.
+
     Parameters
     ----------
     dout : array (N, C, H_out, W_out)
@@ -263,23 +268,29 @@ def max_pool_backward_fast(dout, cache):
         in_rows = [row_maxima[..., row, :] for row in rows]
         drow_maxima = np.zeros(row_maxima.shape, dx.dtype)
         maxima = functools.reduce(np.maximum, in_rows)
-        _to_first_maximum(dout, in_rows, maxima, [drow_maxima[..., row, :] for row in rows], _overlap(rows))
+        equals = np.equal if (maxima == maxima).all() else _equal_or_nan
+        _to_first_maximum(dout, in_rows, maxima, [drow_maxima[..., row, :] for row in rows], _overlap(rows), equals)
         in_columns, dx_in_columns = ([array[..., column] for column in columns] for array in (x, dx))
-        _to_first_maximum(drow_maxima, in_columns, row_maxima, dx_in_columns, _overlap(columns))
+        _to_first_maximum(drow_maxima, in_columns, row_maxima, dx_in_columns, _overlap(columns), equals)
 
     return _pool_backward(dout, cache, backward)
 
 
-def _to_first_maximum(dmaximum, candidates, maximum, dcandidates, overlap):
+def _to_first_maximum(dmaximum, candidates, maximum, dcandidates, overlap, equals):
     """Add the gradient of a maximum to that of the first candidate which equals it.
 
     Without ``overlap`` no value is a candidate twice, and its gradient, 0 so far, is only written.
     """
     for candidate, dcandidate in zip(candidates[:-1], dcandidates):
-        share = dmaximum * (candidate == maximum)
+        share = dmaximum * equals(candidate, maximum)
         _receive(dcandidate, share, overlap)
         dmaximum = dmaximum - share
     _receive(dcandidates[-1], dmaximum, overlap)
+
+
+def _equal_or_nan(candidate, maximum):
+    """As equality, but NaN, which is the maximum wherever it is, equals NaN."""
+    return (candidate == maximum) | np.isnan(candidate)
 
 
 def _receive(gradient, share, overlap):

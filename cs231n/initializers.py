@@ -5,18 +5,36 @@ fan-in is C · HH · WW and fan-out F · HH · WW. Random ones draw from NumPy's
 ``numpy.random.Generator`` or ``RandomState``, is given.
 """
 
+import math
+import operator
+import sys
+
 import numpy as np
+
+from .layers.arguments import require_number
 
 __all__ = ["zeros", "normal", "xavier", "kaiming"]
 
 
+def _checked(shape):
+    """``shape`` as a tuple of Python's integers; a number is a shape of one axis, as for NumPy."""
+    try:
+        sizes = tuple(operator.index(size) for size in np.atleast_1d(np.asarray(shape, dtype=object)))
+    except (TypeError, ValueError):
+        sizes = (-1,)
+    if min(sizes, default=0) < 0 or math.prod(sizes) > sys.maxsize // 8:
+        raise ValueError(f"shape must be a tuple of integers of at least 0, and fit memory, got {shape!r}")
+    return sizes
+
+
 def _fans(shape):
+    shape = _checked(shape)
+    if len(shape) not in (2, 4) or 0 in shape:
+        raise ValueError(f"shape must be (fan_in, fan_out) or (F, C, HH, WW), each at least 1, got {shape}")
     if len(shape) == 2:
         return shape
-    if len(shape) == 4:
-        filters, channels, height, width = shape
-        return channels * height * width, filters * height * width
-    raise ValueError(f"shape must be (fan_in, fan_out) or (F, C, HH, WW), got {shape}")
+    filters, channels, height, width = shape
+    return channels * height * width, filters * height * width
 
 
 def zeros(shape):
@@ -30,7 +48,7 @@ def zeros(shape):
     -------
     array of ``shape``, float64
     """
-    return np.zeros(shape)
+    return np.zeros(_checked(shape))
 
 
 def normal(shape, weight_scale=1e-2, rng=None):
@@ -46,7 +64,12 @@ def normal(shape, weight_scale=1e-2, rng=None):
     -------
     array of ``shape``, float64
     """
-    return weight_scale * (np.random if rng is None else rng).standard_normal(shape)
+    shape = _checked(shape)
+    require_number("weight_scale", weight_scale, least=0)
+    rng = np.random if rng is None else rng
+    if not hasattr(rng, "standard_normal"):
+        raise TypeError(f"rng must be a numpy.random.Generator or RandomState, got {rng!r}")
+    return float(weight_scale) * rng.standard_normal(shape)
 
 
 def xavier(shape, rng=None):

@@ -9,7 +9,7 @@ from types import FunctionType, MethodType
 import numpy as np
 
 from . import pending, vis_utils
-from .layers.arguments import real_array, require_flag, require_integer, require_shape, require_type
+from .layers.arguments import real_array, require_flag, require_seed, require_shape, require_type
 
 __all__ = ["autograd", "check", "show_source", "start"]
 
@@ -24,7 +24,7 @@ def start(seed=231):
     seed : int
         For NumPy's global random state.
     """
-    require_integer("seed", seed, least=0, most=2**32 - 1)
+    require_seed("seed", seed)
     vis_utils.use_style()
     np.random.seed(seed)
     try:

@@ -9,6 +9,7 @@ a loop. A network's loss, which alternates between matrix products and other wor
 :func:`one_blas_thread`.
 """
 
+import numbers
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -41,6 +42,11 @@ def share_out(work, count):
     list
         What ``work`` gave, in the order of the parts.
     """
+    if not callable(work):
+        raise TypeError(f"work must be callable, got {work!r}")
+    if not isinstance(count, numbers.Integral) or count < 0:
+        raise ValueError(f"count must be an integer of at least 0, got {count!r}")
+    count = int(count)  # NumPy's small integers would overflow
     settings = {**np.geterr(), "call": np.geterrcall()}
 
     def work_as_the_caller(part):
@@ -70,7 +76,15 @@ def product(a, b):
     Returns
     -------
     array (M, N)
+
+    Raises
+    ------
+    ValueError, TypeError
+        If they are no arrays of numbers, or the shapes do not agree.
     """
+    a, b = _matrix("a", a), _matrix("b", b)
+    if a.shape[1] != len(b):
+        raise ValueError(f"a must have as many columns as b has rows, got {a.shape} and {b.shape}")
     if _holder.thread != threading.get_ident() or a.size * b.shape[1] < SMALL_PRODUCT:
         return a @ b
     out = np.empty((len(a), b.shape[1]), np.result_type(a, b))
@@ -79,6 +93,16 @@ def product(a, b):
     else:
         share_out(lambda columns: np.matmul(a, b[:, columns], out=out[:, columns]), b.shape[1])
     return out
+
+
+def _matrix(name, value):
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be an array: {error}") from None
+    if array.ndim != 2 or array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must be a matrix of real numbers, got {array.dtype} of shape {array.shape}")
+    return array if array.dtype.kind == "f" else array.astype(np.float64)  # small integers would overflow
 
 
 @contextmanager

@@ -262,9 +262,9 @@ NO_ARRAYS = [SimpleNamespace(), SimpleNamespace(vals=[1.0], diffs=[1.0]), Simple
 BLOBS = {
     "inputs": Values(wrong=[None, 1, [None], ["vals"], *([blob] for blob in NO_ARRAYS)]),
     "output": Values(wrong=[None, 1, "vals", [], *NO_ARRAYS]),
-    "h": Rate(above=0, fits=False),
+    "h": Rate(above=0, fits=lambda number: False),
 }
-POINT = {"x": Shifted(), "h": Rate(above=0, fits=False)}
+POINT = {"x": Shifted(), "h": Rate(above=0, fits=lambda number: False)}
 NO_NUMBER = [lambda x: x, lambda x: None, lambda x: "text", lambda x: 1j]
 GRADIENTS = [
     Row(gradient_check.rel_error, lambda rng: {"x": rng.standard_normal((2, 3)), "y": rng.standard_normal((2, 3))},
@@ -380,7 +380,7 @@ NETS = [
     Row(ThreeLayerConvNet, lambda rng: {"input_dim": (1, 4, 4), "num_filters": 2, "filter_size": 3, "hidden_dim": 3,
                                         "num_classes": 2},
         {"input_dim": IMAGE_SHAPES, "num_filters": SIZES, "hidden_dim": SIZES, "num_classes": SIZES,
-         "filter_size": Integer(least=1, most=2**53, fits=False), "weight_scale": Rate(least=0),
+         "filter_size": Integer(least=1, most=2**53, fits=lambda number: False), "weight_scale": Rate(least=0),
          "reg": Number(least=0), "dtype": TYPES}, result=shown, random=True),
     Row(lambda net, X, y: net.loss(X, y), batch_call((1, 4, 4), reg=0.1), {"X": Array(), "y": LabelsOrNone()},
         name="ThreeLayerConvNet.loss", random=True, tolerance=1e4, nan_for_number=True),

@@ -47,7 +47,8 @@ EDITS = {
         (r"student: .*\n.*\n\n", ""),
         (r"rehearsal: .*\n.*\n\n", ""),
         (r"bench: .*\n.*\n\n", ""),
-        (r"(?<=\.PHONY:)(.*) bench(.*) student rehearsal", r"\1\2"),
+        (r"nightly: .*\n.*\n\n", ""),
+        (r"(?<=\.PHONY:)(.*) nightly(.*) bench(.*) student rehearsal", r"\1\2\3"),
     ],
     ".gitignore": [(r"\n# The student edition.*\nstudent/\n", "")],
     # What a body imported waits there for the reader's own; a warning is no mistake yet.

@@ -18,7 +18,14 @@ from ..layers import (
     relu_forward,
     softmax_loss,
 )
-from ..layers.arguments import float_array, require_float_type, require_integer, require_labels, require_number
+from ..layers.arguments import (
+    float_array,
+    require_float_type,
+    require_integer,
+    require_labels,
+    require_number,
+    require_seed,
+)
 from ..threads import one_blas_thread
 from .weights import add_penalty, initial_weights
 
@@ -92,7 +99,8 @@ class FullyConnectedNet:
             raise ValueError(f'normalization must be None, "batchnorm" or "layernorm", got {normalization!r}')
         require_number("dropout_keep_ratio", dropout_keep_ratio, above=0, most=1)
         require_float_type("dtype", dtype)
-        require_integer("seed", seed, least=0, most=2**32 - 1, optional=True)
+        if seed is not None:
+            require_seed("seed", seed)
 
         self.normalization = normalization
         self.use_dropout = dropout_keep_ratio != 1

@@ -27,6 +27,8 @@ def relu_forward(x):
 def relu_backward(dout, cache):
     """Gradient of the rectified linear unit: dout where x > 0, and 0 elsewhere (at the corner x = 0 too).
 
+    A dout that is infinite or NaN where x is not above 0 gives NaN there.
+
     Parameters
     ----------
     dout : array of the shape of x

@@ -17,8 +17,10 @@ __all__ = [
     "require_integer",
     "require_labels",
     "require_number",
+    "require_number_in",
     "require_path",
     "require_positive_integer",
+    "require_seed",
     "require_shape",
     "require_type",
 ]
@@ -60,6 +62,12 @@ def require_flag(name, value):
         raise TypeError(f"{name} must be True or False, got {value!r}")
 
 
+def require_seed(name, value):
+    """Raise ``ValueError`` unless ``value`` is an integer that seeds NumPy's global random state."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not 0 <= value < 2**32:
+        raise ValueError(f"{name} must be an integer from 0 to 2**32 - 1, got {value!r}")
+
+
 def require_positive_integer(name, value):
     """Raise ``ValueError`` unless ``value`` is an integer of at least 1."""
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
@@ -68,10 +76,24 @@ def require_positive_integer(name, value):
 
 def require_number(name, value, *, above=-math.inf, least=-math.inf, most=math.inf):
     """Raise ``ValueError`` unless ``value`` is a finite number greater than ``above``, from ``least`` to ``most``."""
-    if not isinstance(value, numbers.Real) or not (max(above, least) <= value <= most and above < value < math.inf):
+    number = _float(value) if isinstance(value, numbers.Real) else math.nan
+    if not (max(above, least) <= number <= most and above < number < math.inf):
         bounds = (("above", above), ("of at least", least), ("at most", most))
         wanted = " and ".join(f"{words} {bound}" for words, bound in bounds if math.isfinite(bound))
         raise ValueError(f"{name} must be a number {wanted}, got {value!r}")
+
+
+def _float(number):
+    try:
+        return float(number)
+    except OverflowError:  # an integer, too large for it
+        return math.inf if number > 0 else -math.inf
+
+
+def require_number_in(name, value, dtype):
+    """Raise ``ValueError`` if a number above 0 becomes 0 or infinite in the type of the arrays that it meets."""
+    with np.errstate(over="ignore"):
+        require_number(f"{name} in {dtype}", dtype.type(float(value)), above=0)
 
 
 def require_float_type(name, dtype):
@@ -96,9 +118,10 @@ def layer_mode(name, param):
     """
     if not isinstance(param, dict):
         raise TypeError(f"{name} must be a dictionary, got {type(param).__name__}")
-    if param.get("mode") not in ("train", "test"):
-        raise ValueError(f"""{name}['mode'] must be "train" or "test", got {param.get('mode')!r}""")
-    return param["mode"]
+    mode = param.get("mode")
+    if not isinstance(mode, str) or mode not in ("train", "test"):
+        raise ValueError(f"""{name}['mode'] must be "train" or "test", got {mode!r}""")
+    return mode
 
 
 def class_labels(y, scores, name="x"):

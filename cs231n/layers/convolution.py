@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .arguments import float_array, require_shape
+from .arguments import float_array, require_flag, require_shape
 from .geometry import conv_geometry
 
 __all__ = ["conv_forward_naive", "conv_backward_naive"]
@@ -74,6 +74,7 @@ def conv_backward_naive(dout, cache, need_dx=True):
     db : array (F,)
     """
     x, w, b, conv_param = cache
+    require_flag("need_dx", need_dx)
     dout = float_array("dout", dout)
     stride, pad, H_out, W_out = conv_geometry(x, w, b, conv_param)
     (N, _, H, W), (F, _, HH, WW) = x.shape, w.shape

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .arguments import float_array, layer_mode, require_number, require_shape
+from .arguments import float_array, layer_mode, require_number, require_number_in, require_seed, require_shape
 
 __all__ = ["dropout_forward", "dropout_backward"]
 
@@ -30,17 +30,20 @@ def dropout_forward(x, dropout_param):
     Raises
     ------
     ValueError
-        If the mode is unknown, or p is missing or out of its range.
+        If the mode is unknown, p is missing or out of its range, or the seed is none.
     """
     x = float_array("x", x)
     mode, p = layer_mode("dropout_param", dropout_param), dropout_param.get("p")
     require_number("dropout_param['p']", p, above=0, most=1)
+    require_number_in("dropout_param['p']", p, x.dtype)
+    if dropout_param.get("seed") is not None:
+        require_seed("dropout_param['seed']", dropout_param["seed"])
     if mode == "test":
-        return x, (dropout_param, None)
+        return x, (dropout_param, np.broadcast_to(x.dtype.type(1), x.shape))
     if dropout_param.get("seed") is not None:
         np.random.seed(dropout_param["seed"])
     mask = np.array(np.random.rand(*x.shape) < p, dtype=x.dtype)
-    mask /= p
+    mask /= float(p)
     return x * mask, (dropout_param, mask)
 
 
@@ -60,7 +63,5 @@ def dropout_backward(dout, cache):
     """
     _, mask = cache
     dout = float_array("dout", dout)
-    if mask is None:
-        return dout
     require_shape("dout", dout, mask.shape, "the shape of the layer's output")
     return dout * mask

@@ -6,6 +6,7 @@ window; such a geometry is refused.
 """
 
 import numbers
+import sys
 
 from .arguments import require_shape
 
@@ -44,7 +45,10 @@ def conv_geometry(x, w, b, conv_param):
     pad = _integer("conv_param", conv_param, "pad", at_least=0)
     H_out = _positions("conv_param", "w", "H", x.shape[2], "HH", HH, stride, pad)
     W_out = _positions("conv_param", "w", "W", x.shape[3], "WW", WW, stride, pad)
-    return stride, pad, H_out, W_out
+    padded = (x.shape[2] + 2 * pad) * (x.shape[3] + 2 * pad)
+    if padded * len(x) * max(F, C * WW) > sys.maxsize // 16:
+        raise ValueError(f"conv_param['pad'] makes images of {padded} values, more than memory can hold, got {pad}")
+    return min(stride, padded), pad, H_out, W_out
 
 
 def pool_geometry(x, pool_param):
@@ -74,7 +78,7 @@ def pool_geometry(x, pool_param):
     )
     H_out = _positions("pool_param", "pool_param", "H", x.shape[2], "pool_height", pool_height, stride)
     W_out = _positions("pool_param", "pool_param", "W", x.shape[3], "pool_width", pool_width, stride)
-    return pool_height, pool_width, stride, H_out, W_out
+    return pool_height, pool_width, min(stride, x.shape[2] * x.shape[3]), H_out, W_out
 
 
 def _integer(name, param, key, at_least):

@@ -18,7 +18,14 @@ it alone needs running averages for the time after training.
 
 import numpy as np
 
-from .arguments import float_array, layer_mode, require_number, require_positive_integer, require_shape
+from .arguments import (
+    float_array,
+    layer_mode,
+    require_number,
+    require_number_in,
+    require_positive_integer,
+    require_shape,
+)
 
 __all__ = [
     "batchnorm_forward",
@@ -129,11 +136,12 @@ def _backward(dout, cache):
     return dx.reshape(x_shape), dgamma.reshape(gamma_shape), dbeta.reshape(gamma_shape)
 
 
-def _epsilon(name, param):
+def _epsilon(name, param, x):
     if not isinstance(param, dict):
         raise TypeError(f"{name} must be a dictionary, got {type(param).__name__}")
     eps = param.get("eps", 1e-5)
     require_number(f"{name}['eps']", eps, above=0)
+    require_number_in(f"{name}['eps']", eps, x.dtype)
     return float(eps)
 
 
@@ -143,7 +151,7 @@ def _epsilon(name, param):
 def _batchnorm(x, gamma, beta, bn_param):
     """Batch norm of x (N, D, …) with statistics over all axes but that of the D features."""
     D = x.shape[1]
-    eps, mode = _epsilon("bn_param", bn_param), layer_mode("bn_param", bn_param)
+    eps, mode = _epsilon("bn_param", bn_param, x), layer_mode("bn_param", bn_param)
     momentum = bn_param.get("momentum", 0.9)
     require_number("bn_param['momentum']", momentum, least=0, most=1)
     momentum = float(momentum)
@@ -353,7 +361,7 @@ def layernorm_forward(x, gamma, beta, ln_param):
         If the shapes do not agree, or eps is not above 0.
     """
     x, gamma, beta = _inputs(x, gamma, beta, "(N, D)", lambda D: (D,))
-    x_hat, _, _, inv_std = normalize(x, (1,), _epsilon("ln_param", ln_param))
+    x_hat, _, _, inv_std = normalize(x, (1,), _epsilon("ln_param", ln_param, x))
     return scale_and_shift(x_hat, gamma, beta), ((x_hat, inv_std, gamma[np.newaxis], (1,)), x.shape, gamma.shape)
 
 
@@ -408,7 +416,7 @@ def spatial_groupnorm_forward(x, gamma, beta, G, gn_param):
     if C % G:
         raise ValueError(f"G must divide the number of channels, got G = {G} for {C} channels")
     grouped, axes = (G, C // G), (2, 3, 4)
-    x_hat, _, _, inv_std = normalize(x.reshape(N, *grouped, H, W), axes, _epsilon("gn_param", gn_param))
+    x_hat, _, _, inv_std = normalize(x.reshape(N, *grouped, H, W), axes, _epsilon("gn_param", gn_param, x))
     out = scale_and_shift(x_hat.reshape(x.shape), gamma, beta)
     return out, ((x_hat, inv_std, gamma.reshape(1, *grouped, 1, 1), axes), x.shape, gamma.shape)
 
