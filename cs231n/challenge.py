@@ -14,6 +14,7 @@ import numbers
 import os
 import pickle
 import time
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -152,8 +153,8 @@ def _require_images(name, images, channels, least=1):
         raise TypeError(f"{name} must be a tensor of images, got {type(images).__name__}")
     if images.is_complex():
         raise TypeError(f"{name} must be a tensor of real numbers, got {images.dtype}")
-    if images.ndim != 4 or images.shape[1] != channels or min(images.shape[2:]) < least:
-        wanted = f"(N, {channels}, H, W) with H and W at least {least}"
+    if images.ndim != 4 or len(images) == 0 or images.shape[1] != channels or min(images.shape[2:]) < least:
+        wanted = f"(N, {channels}, H, W) with N at least 1, H and W at least {least}"
         raise ValueError(f"{name} must have shape {wanted}, got {tuple(images.shape)}")
 
 
@@ -162,8 +163,9 @@ def _require_examples(name, data):
     if not all(isinstance(getattr(data, part, None), torch.Tensor) for part in ("images", "labels")):
         raise TypeError(f"{name} must be Images, with tensors images and labels, got {type(data).__name__}")
     _require_images(f"{name}.images", data.images, 3)
-    if not len(data.images) == len(data.labels) > 0:
-        raise ValueError(f"{name} must have as many labels as images, at least one, got {len(data.labels)} labels")
+    if data.labels.shape != (len(data.images),):
+        shape = tuple(data.labels.shape)
+        raise ValueError(f"{name} must have a label for each of its {len(data.images)} images, got labels {shape}")
 
 
 # What makes up the recipe, and the settings without it.
@@ -272,7 +274,7 @@ class ResNet(nn.Module):
         return self.scores(x.amax(dim=(2, 3))) / 8
 
     def _normalized(self, images):
-        return ((images - self.mean) / self.std).contiguous(memory_format=self.memory_format)
+        return ((images.to(self.mean.dtype) - self.mean) / self.std).contiguous(memory_format=self.memory_format)
 
     @torch.no_grad()
     def normalize_as(self, images):
@@ -428,7 +430,7 @@ def evaluate(model, data, bf16=False, batch_size=1000):
             probabilities = sum(model(view).float().softmax(dim=1) for view in (images, images.flip(3)))
             right += (probabilities.argmax(dim=1).cpu() == labels).sum().item()
     model.train(training)
-    return right / len(data)
+    return right / len(data.labels)
 
 
 class Training:
@@ -483,6 +485,7 @@ class Training:
         require_type("settings", settings, Settings, "Settings")
         _require_examples("train", train)
         _require_examples("val", val)
+        require_type("train", getattr(train, "classes", None), Sequence, "Images, with names in classes")
         if folder is not None:
             require_path("folder", folder)
         require_flag("verbose", verbose)
@@ -507,7 +510,7 @@ class Training:
             [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others}],
             lr=settings.peak_rate, momentum=settings.momentum, nesterov=True)
         self.random = _random_state(self.device)
-        self.batch_size = min(settings.batch_size, len(train))
+        self.batch_size = min(settings.batch_size, len(self.train_labels))
         self.seconds, self.images, self.history, self.best = 0.0, 0, [], -1.0
 
     @property

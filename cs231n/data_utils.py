@@ -82,9 +82,9 @@ def get_CIFAR10_data(
     FileNotFoundError
         A batch file is missing, or the CIFAR-10 that an environment variable asks for is not there.
     """
-    _check_count("num_training", num_training, least=1)
-    _check_count("num_validation", num_validation, least=0)
-    _check_count("num_test", num_test, least=0)
+    num_training = _checked_count("num_training", num_training, least=1)
+    num_validation = _checked_count("num_validation", num_validation, least=0)
+    num_test = _checked_count("num_test", num_test, least=0)
     require_flag("subtract_mean", subtract_mean)
     require_float_type("dtype", dtype)
 
@@ -404,11 +404,12 @@ def _centred(images, mean_image, dtype):
     return np.subtract(images, mean_image, out=np.empty(images.shape, dtype), casting="same_kind")
 
 
-def _check_count(name, count, least):
+def _checked_count(name, count, least):
     if isinstance(count, bool) or not isinstance(count, numbers.Integral):
         raise TypeError(f"{name} is {count!r}: it must be a whole number")
     if count < least:
         raise ValueError(f"{name} is {count}: it must be {least} or more")
+    return int(count)
 
 
 def _check_enough(asked_by, asked, available):

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import numbers
 import textwrap
 from collections.abc import Callable
 from types import FunctionType, MethodType
@@ -9,7 +10,7 @@ from types import FunctionType, MethodType
 import numpy as np
 
 from . import pending, vis_utils
-from .layers.arguments import real_array, require_flag, require_seed, require_shape, require_type
+from .layers.arguments import as_float, real_array, require_flag, require_seed, require_shape, require_type
 
 __all__ = ["autograd", "check", "show_source", "start"]
 
@@ -93,9 +94,10 @@ def check(claim, value, below=None, above=None, measured=False):
 def _bound(name, bound):
     if bound is None:
         return None
-    number = real_array(name, bound)
-    require_shape(name, number, (), "a number")
-    return float(number)
+    if not isinstance(bound, numbers.Real):
+        bound = real_array(name, bound)
+        require_shape(name, bound, (), "a number")
+    return as_float(bound)
 
 
 def _mark(holds):
@@ -177,10 +179,10 @@ def autograd(f, *inputs, dout=None):
     if not isinstance(out, torch.Tensor) or not out.requires_grad:
         raise TypeError(f"f must give a tensor that depends on its floating-point inputs, got {type(out).__name__}")
     if dout is None and out.numel() != 1:
-        raise ValueError(f"dout must be given where f gives an array, of its shape {tuple(out.shape)}")
+        raise ValueError(f"dout must be given where f gives an array, of its shape {tuple(out.shape)} for these inputs")
     if dout is not None:
         dout = real_array("dout", dout)
-        require_shape("dout", dout, out.shape, "that of f's result")
+        require_shape("dout", dout, out.shape, "that of f's result for these inputs")
         dout = torch.tensor(dout.astype(np.float64, order="C"))
     out.backward(dout)
     gradients = [torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves]

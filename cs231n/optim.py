@@ -18,7 +18,7 @@ import numbers
 import numpy as np
 
 from .blocks import in_blocks
-from .layers.arguments import float_array
+from .layers.arguments import as_float, float_array
 
 __all__ = ["sgd", "sgd_momentum", "nesterov_momentum", "rmsprop", "adam", "adamw"]
 
@@ -28,10 +28,7 @@ _BELOW_ONE = {"momentum", "decay_rate", "beta1", "beta2"}
 def _hyperparameter(config, name):
     if not isinstance(config[name], numbers.Real):
         raise TypeError(f"config['{name}'] must be a number, got {config[name]!r}")
-    try:
-        value = float(config[name])
-    except OverflowError:  # an integer, too large for it
-        value = math.inf
+    value = as_float(config[name])
     limit = 1 if name in _BELOW_ONE else math.inf
     if not 0 <= value < limit:
         what = "at least 0 and less than 1" if limit == 1 else "at least 0 and finite"

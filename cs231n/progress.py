@@ -56,4 +56,4 @@ def progress_bar(total, description, unit):
     require_integer("total", total, least=0)
     require_type("description", description, str, "a text")
     require_type("unit", unit, str, "a text")
-    return _DelayedBar(total=total, desc=description, unit=unit, delay=5, leave=False, disable=not _watched())
+    return _DelayedBar(total=int(total), desc=description, unit=unit, delay=5, leave=False, disable=not _watched())

@@ -58,21 +58,25 @@ def takes(**checks):
 
 
 def axes(name, value):
+    """Matplotlib axes."""
     require_type(name, value, Axes, "matplotlib axes")
     return value
 
 
 def text(name, value):
+    """A string."""
     require_type(name, value, str, "a text")
     return value
 
 
 def flag(name, value):
+    """True or False."""
     require_flag(name, value)
     return value
 
 
 def function(name, value):
+    """Anything that can be called."""
     require_type(name, value, Callable, "a function")
     return value
 
@@ -135,7 +139,9 @@ def entries(check, length=None):
     return check_entries
 
 
-texts = entries(text)
+def texts(name, value):
+    """A sequence of strings, as a list."""
+    return entries(text)(name, value)
 
 
 def collection(name, value):
@@ -152,6 +158,7 @@ def curve(name, value):
 
 
 def class_numbers(name, value):
+    """Integers (N,) from 0 on."""
     value = array(1)(name, value)
     if value.dtype.kind not in "iu" or value.min() < 0:
         raise ValueError(f"{name} must hold integers from 0 on, got {value.dtype} from {value.min()}")
@@ -176,6 +183,7 @@ def convolution(name, value):
 
 
 def anything(name, value):
+    """Whatever it is."""
     return value
 
 
@@ -206,7 +214,9 @@ def having(**attributes):
     return check
 
 
-run = having(loss_history=curve, train_acc_history=curve, val_acc_history=curve)
+def run(name, value):
+    """A Solver, or what has its histories."""
+    return having(loss_history=curve, train_acc_history=curve, val_acc_history=curve)(name, value)
 
 
 def require_length(name, value, length, because):

@@ -118,6 +118,8 @@ def class_samples(X, y, names, per_class=4):
     per_class : int
     """
     require_shape("y", y, X.shape[:1], "one label for each of X")
+    if y.max() >= len(names):
+        raise ValueError(f"y must hold labels below {len(names)}, one for each of names, got {y.max()}")
     shown = [[wants.picture("X", X[i]) for i in np.flatnonzero(y == label)[:per_class]] for label in range(len(names))]
     fig, axes = plt.subplots(per_class, len(names), figsize=(11, 1.15 * per_class + 0.4), squeeze=False)
     for label, name in enumerate(names):

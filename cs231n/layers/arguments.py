@@ -8,6 +8,7 @@ import numpy as np
 
 __all__ = [
     "as_array",
+    "as_float",
     "class_labels",
     "float_array",
     "layer_mode",
@@ -76,14 +77,15 @@ def require_positive_integer(name, value):
 
 def require_number(name, value, *, above=-math.inf, least=-math.inf, most=math.inf):
     """Raise ``ValueError`` unless ``value`` is a finite number greater than ``above``, from ``least`` to ``most``."""
-    number = _float(value) if isinstance(value, numbers.Real) else math.nan
+    number = as_float(value) if isinstance(value, numbers.Real) else math.nan
     if not (max(above, least) <= number <= most and above < number < math.inf):
         bounds = (("above", above), ("of at least", least), ("at most", most))
         wanted = " and ".join(f"{words} {bound}" for words, bound in bounds if math.isfinite(bound))
         raise ValueError(f"{name} must be a number {wanted}, got {value!r}")
 
 
-def _float(number):
+def as_float(number):
+    """A real number as Python's float, infinity where it is too large for one."""
     try:
         return float(number)
     except OverflowError:  # an integer, too large for it
