@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import nn
 from torchvision.transforms import v2
 
-from .layers.arguments import require_flag, require_integer, require_number, require_path, require_type
+from .layers.arguments import as_float, require_flag, require_integer, require_number, require_path, require_type
 from .progress import progress_bar
 
 # What a run keeps in its folder.
@@ -158,11 +158,11 @@ def _require_images(name, images, channels, least=1):
         raise ValueError(f"{name} must have shape {wanted}, got {tuple(images.shape)}")
 
 
-def _require_examples(name, data):
-    """Raise ``TypeError`` unless ``data`` is a data set like Images, ``ValueError`` if it is empty."""
+def _require_examples(name, data, least):
+    """Raise ``TypeError`` unless ``data`` is like Images, ``ValueError`` if there are none or smaller than ``least``."""
     if not all(isinstance(getattr(data, part, None), torch.Tensor) for part in ("images", "labels")):
         raise TypeError(f"{name} must be Images, with tensors images and labels, got {type(data).__name__}")
-    _require_images(f"{name}.images", data.images, 3)
+    _require_images(f"{name}.images", data.images, 3, least)
     if data.labels.shape != (len(data.images),):
         shape = tuple(data.labels.shape)
         raise ValueError(f"{name} must have a label for each of its {len(data.images)} images, got labels {shape}")
@@ -229,7 +229,7 @@ class Residual(nn.Module):
         super().__init__()
         require_integer("channels", channels, least=1)
         require_type("settings", settings, Settings, "Settings")
-        self.channels = channels
+        self.channels = int(channels)
         self.layers = nn.Sequential(Layer(channels, channels, settings), Layer(channels, channels, settings))
         self.skip = settings.skip
 
@@ -259,7 +259,7 @@ class ResNet(nn.Module):
         for before, width in pairwise((24, *settings.widths)):
             self.stages.append(Layer(before, width, settings, pool=True))
             self.stages.append(Residual(width, settings))
-        self.scores = nn.Linear(settings.widths[-1], num_classes, bias=False)
+        self.scores = nn.Linear(settings.widths[-1], int(num_classes), bias=False)
         if settings.identity:
             for filters in (layer[0].weight.data for layer in self.stages if isinstance(layer, Layer)):
                 nn.init.dirac_(filters[:filters.shape[1]])
@@ -417,7 +417,7 @@ def evaluate(model, data, bf16=False, batch_size=1000):
         Share of the images given their label, 0 to 1.
     """
     require_type("model", getattr(model, "mean", None), torch.Tensor, "a ResNet")
-    _require_examples("data", data)
+    _require_examples("data", data, least=1)
     require_flag("bf16", bf16)
     require_integer("batch_size", batch_size, least=1)
     device = model.mean.device
@@ -425,7 +425,7 @@ def evaluate(model, data, bf16=False, batch_size=1000):
     model.eval()
     right = 0
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        for images, labels in zip(data.images.split(batch_size), data.labels.split(batch_size)):
+        for images, labels in zip(data.images.split(int(batch_size)), data.labels.split(int(batch_size))):
             images = images.to(device)
             probabilities = sum(model(view).float().softmax(dim=1) for view in (images, images.flip(3)))
             right += (probabilities.argmax(dim=1).cpu() == labels).sum().item()
@@ -480,11 +480,12 @@ class Training:
         if (epochs is None) == (seconds is None):
             raise ValueError(f"one of epochs and seconds must be given, got {epochs!r} and {seconds!r}")
         name, length = ("epochs", epochs) if seconds is None else ("seconds", seconds)
-        if not isinstance(length, numbers.Real) or not 0 < length < math.inf:
+        if not isinstance(length, numbers.Real) or not 0 < as_float(length) < math.inf:
             raise ValueError(f"{name} must be positive and finite, got {length!r}")
         require_type("settings", settings, Settings, "Settings")
-        _require_examples("train", train)
-        _require_examples("val", val)
+        # Images are shifted by four pixels, which their own fill up.
+        _require_examples("train", train, least=5 if settings.augment else 1)
+        _require_examples("val", val, _least_size(len(settings.widths)))
         require_type("train", getattr(train, "classes", None), Sequence, "Images, with names in classes")
         if folder is not None:
             require_path("folder", folder)
@@ -510,7 +511,7 @@ class Training:
             [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others}],
             lr=settings.peak_rate, momentum=settings.momentum, nesterov=True)
         self.random = _random_state(self.device)
-        self.batch_size = min(settings.batch_size, len(self.train_labels))
+        self.batch_size = int(min(settings.batch_size, len(self.train_labels)))
         self.seconds, self.images, self.history, self.best = 0.0, 0, [], -1.0
 
     @property

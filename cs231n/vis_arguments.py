@@ -86,7 +86,7 @@ def count(least=1, most=100):
 
     def check(name, value):
         require_integer(name, value, least=least, most=most)
-        return value
+        return int(value)
 
     return check
 
@@ -96,13 +96,16 @@ def number(**bounds):
 
     def check(name, value):
         require_number(name, value, **bounds)
-        return value
+        return float(value)
 
     return check
 
 
-def array(*ndims, finite=True, above=None, empty=False):
-    """An array of real numbers with one of these numbers of axes, none of them empty unless that is allowed."""
+def array(*ndims, finite=True, above=None, empty=False, as_float=True):
+    """An array of real numbers with one of these numbers of axes, none of them empty unless that is allowed.
+
+    It becomes one of floats, ``as_float``, so that a difference is one and what is written next to it looks alike.
+    """
 
     def check(name, value):
         value = real_array(name, value)
@@ -113,7 +116,7 @@ def array(*ndims, finite=True, above=None, empty=False):
             raise ValueError(f"{name} must hold finite numbers, got NaN or infinity")
         if above is not None and not (value > above).all():
             raise ValueError(f"{name} must hold numbers above {above}, got {value.min()}")
-        return value
+        return value.astype(np.float64, copy=False) if as_float else value
 
     return check
 
@@ -159,7 +162,7 @@ def curve(name, value):
 
 def class_numbers(name, value):
     """Integers (N,) from 0 on."""
-    value = array(1)(name, value)
+    value = array(1, as_float=False)(name, value)
     if value.dtype.kind not in "iu" or value.min() < 0:
         raise ValueError(f"{name} must hold integers from 0 on, got {value.dtype} from {value.min()}")
     return value

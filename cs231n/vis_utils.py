@@ -105,7 +105,9 @@ def _bare(ax):
         spine.set_visible(False)
 
 
-@takes(X=wants.array(4, finite=False), y=wants.class_numbers, names=wants.texts, per_class=wants.count())
+@takes(
+    X=wants.array(4, finite=False, as_float=False), y=wants.class_numbers, names=wants.texts, per_class=wants.count()
+)
 def class_samples(X, y, names, per_class=4):
     """One column of images for each class.
 
@@ -804,7 +806,6 @@ def visualize_grid(Xs, ubound=255.0, padding=1):
     -------
     array ((H + padding) · ⌈√N⌉ − padding, (W + padding) · ⌈√N⌉ − padding, C)
     """
-    Xs = Xs.astype(np.float64, copy=False)  # a difference of integers may be none
     N, H, W, C = Xs.shape
     side = int(np.ceil(np.sqrt(N)))
     grid = np.zeros((side * (H + padding) - padding, side * (W + padding) - padding, C))

@@ -105,7 +105,7 @@ def normal(*shape):
 
 
 def rising(count):
-    return lambda rng: np.cumsum(rng.random(count) + 0.1)
+    return lambda rng: np.cumsum(rng.integers(1, 4, count)).astype(float)
 
 
 def two(of):
@@ -128,6 +128,7 @@ def booleans(*shape):
 
 # 1e30 leaves nothing of what is next to it on a picture.
 NUMBERS = leave_out(Array(fixed=False), "1e+30")
+FACTORS = leave_out(Array(fixed=False), "1e+30", "as bool")
 POINTS = leave_out(Array(fixed=False, optional=True), "1e+30")
 TEXT = Values(valid=["", "text"], wrong=NO_TEXT)
 TITLE = Values(valid=[None, "text"], wrong=NO_TEXT[1:])
@@ -169,7 +170,7 @@ PICTURES = [
                 scores=NUMBERS, probabilities=NUMBERS, names=NAMES),
     picture_row(vis_utils.accuracy_map, {**A, "accuracy": normal(3, 2), "learning_rates": rising(2),
                                          "weight_scales": rising(3), "title": "t"},
-                ax=AX, accuracy=NUMBERS, learning_rates=NUMBERS, weight_scales=NUMBERS, title=TEXT),
+                ax=AX, accuracy=NUMBERS, learning_rates=FACTORS, weight_scales=FACTORS, title=TEXT),
     picture_row(vis_utils.bowl_paths, {"paths": two(normal(3, 2)), "loss": lambda rng: bowl, "xlim": (-1, 1),
                                        "ylim": (-1, 1)},
                 paths=both(NUMBERS), loss=Values(wrong=[*NO_FUNCTIONS, lambda x, y: 1, lambda x, y: "text"]),
@@ -356,7 +357,7 @@ NET = ResNet(SMALL, 2)
 NO_SETTINGS = Values(wrong=[None, 1, "settings", {}, Settings, SimpleNamespace(skip=True)])
 
 
-def image_set(count=4, size=4):
+def image_set(count=4, size=6):
     images = torch.arange(count * 3 * size**2).reshape(count, 3, size, size) % 251
     return SimpleNamespace(images=images.to(torch.uint8), labels=torch.arange(count) % 2, classes=("a", "b"))
 
@@ -426,7 +427,8 @@ CHALLENGE = [
         result=lambda block: block.channels),
     Row(lambda x: challenge.Residual(3, SMALL)(x).shape, lambda rng: {},
         {"x": Values(valid=[torch.ones(2, 3, 1, 1)],
-                     wrong=[None, 1, "x", [], np.ones((2, 3, 1, 1)), torch.ones(2, 3, 1), torch.ones(2, 2, 1, 1), torch.ones(2, 3, 0, 1)])},
+                     wrong=[None, 1, "x", [], np.ones((2, 3, 1, 1)),
+                            *(torch.ones(shape) for shape in [(2, 3, 1), (2, 2, 1, 1), (2, 3, 0, 1), (0, 3, 1, 1)])])},
         name="Residual.forward", result=list),
     Row(challenge.pick_device, lambda rng: {}, {"name": DEVICES}),
     Row(challenge.bf16_is_faster, lambda rng: {}, {"device": Values(wrong=[None, 1, "cpu", [], {}])}),
@@ -439,7 +441,7 @@ CHALLENGE = [
         {"settings": NO_SETTINGS, "train": NO_DATA, "val": NO_DATA, "epochs": Number(above=0, optional=True),
          "seconds": Number(above=0, optional=True, fits=lambda number: False), "device": DEVICES,
          "folder": Values(valid=[None, FOLDER.name], wrong=NO_PATHS[1:]), "verbose": FLAG},
-        result=lambda training: training.epochs),
+        result=lambda training: float(training.epochs)),
     Row(trained, lambda rng: {}, {"spent": Number(least=0), "reserve": Number(least=0)}, name="Training.run"),
     Row(challenge.load_model, lambda rng: {"path": f"{FOLDER.name}/model.pt", "device": "cpu"},
         {"path": Values(wrong=NO_PATHS), "device": DEVICES}, result=lambda net: net.least_size),
