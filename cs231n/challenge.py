@@ -159,7 +159,7 @@ def _require_images(name, images, channels, least=1):
 
 
 def _require_examples(name, data, least):
-    """Raise ``TypeError`` unless ``data`` is like Images, ``ValueError`` if there are none or smaller than ``least``."""
+    """Raise an error unless ``data`` is like Images, one at least, none smaller than ``least``."""
     if not all(isinstance(getattr(data, part, None), torch.Tensor) for part in ("images", "labels")):
         raise TypeError(f"{name} must be Images, with tensors images and labels, got {type(data).__name__}")
     _require_images(f"{name}.images", data.images, 3, least)
