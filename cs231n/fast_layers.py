@@ -268,7 +268,7 @@ def max_pool_backward_fast(dout, cache):
         in_rows = [row_maxima[..., row, :] for row in rows]
         drow_maxima = np.zeros(row_maxima.shape, dx.dtype)
         maxima = functools.reduce(np.maximum, in_rows)
-        equals = np.equal if (maxima == maxima).all() else _equal_or_nan
+        equals = _equal_or_nan if np.isnan(maxima.max(initial=0)) else np.equal
         _to_first_maximum(dout, in_rows, maxima, [drow_maxima[..., row, :] for row in rows], _overlap(rows), equals)
         in_columns, dx_in_columns = ([array[..., column] for column in columns] for array in (x, dx))
         _to_first_maximum(drow_maxima, in_columns, row_maxima, dx_in_columns, _overlap(columns), equals)

@@ -179,10 +179,14 @@ def batchnorm_call(shape):
     return call
 
 
+def usual(number):
+    # Where the arrays are of a coarse type, the smallest and the largest numbers may not do.
+    return 1e-5 < number < 1e4
+
+
 MODE = Values(valid=["train", "test", np.str_("train")], wrong=["Train", "", b"train", None, 0, ["train"], True,
                                                                 np.array(["train", "test"]), {}, np.zeros(2)])
-# Where the arrays are of a coarse type, the smallest and the largest numbers may not do.
-EPS = Number(above=0, fits=lambda eps: 1e-5 < eps < 1e4)
+EPS = Number(above=0, fits=usual)
 BN_PARAM = Entries({"mode": MODE, "eps": EPS, "momentum": Number(least=0, most=1),
                     "running_mean": Array(optional=True), "running_var": Array(optional=True)}, required=["mode"])
 
@@ -320,7 +324,7 @@ def dropout_gradient(dout, x, dropout_param):
 
 
 SEED = Integer(least=0, most=2**32 - 1, optional=True)
-DROPOUT_PARAM = Entries({"mode": MODE, "p": Number(above=0, most=1, fits=lambda p: p > 1e-5), "seed": SEED},
+DROPOUT_PARAM = Entries({"mode": MODE, "p": Number(above=0, most=1, fits=usual), "seed": SEED},
                         required=["mode", "p"])
 DROPOUT = [*layer_rows(["dropout_forward", "dropout_backward"], dropout_call,
                        {"x": Array(fixed=False), "dropout_param": DROPOUT_PARAM}, dropout, dropout_gradient,
@@ -486,7 +490,9 @@ def conv_relu_pool_gradients(dout, x, w, b, conv_param, pool_param, need_dx=True
 
 
 CONV_BN = {**CONV, "x": Array(fixed=False, huge=False), "w": Array(fixed=False, huge=False),
-           "gamma": Array(huge=False), "beta": Array(), "bn_param": BN_PARAM}
+           "gamma": Array(huge=False), "beta": Array(),
+           # Of a constant channel, 1 / √ε makes large what rounding has left.
+           "bn_param": Entries({**BN_PARAM.entries, "eps": Number(above=0, fits=usual, untried=[1e-300])}, ["mode"])}
 SANDWICHES = [
     *layer_rows(["conv_relu_forward", "conv_relu_backward"], conv_call, CONV, conv_relu, conv_relu_gradients,
                 module=layer_utils, nan_for_number=True, fitting=["w", "conv_param"]),
@@ -607,6 +613,11 @@ THREADS = [
 ]
 
 ROWS = [*FULLY_CONNECTED, *LOSSES, *NORMALIZATION, *DROPOUT, *IMAGES, *SANDWICHES, *INITIALIZERS, *THREADS]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_every_mistake_alone_gives_the_right_result_or_names_the_argument(row):
+    row.check_each()
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)

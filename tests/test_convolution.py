@@ -245,3 +245,11 @@ def test_an_upstream_gradient_of_the_wrong_shape_is_refused(conv, shape):
     _, cache = forward(np.ones((2, 3, 5, 5)), np.ones((4, 3, 2, 2)), np.ones(4), {"stride": 1, "pad": 0})
     with pytest.raises(ValueError, match=r"^dout must have shape \(2, 4, 4, 4\)"):
         backward(np.ones(shape), cache)
+
+
+def test_a_stride_beyond_the_image_does_as_well_as_any_where_the_window_has_one_position(conv):
+    forward, backward = conv
+    x, w, dout = np.arange(12.0).reshape(1, 1, 3, 4), np.ones((1, 1, 5, 6)), np.ones((1, 1, 1, 1))
+    out, cache = forward(x, w, np.zeros(1), {"stride": 10**30, "pad": 1})
+    assert_array_equal(out, [[[[66]]]])
+    assert_array_equal(backward(dout, cache)[0], np.ones((1, 1, 3, 4)))

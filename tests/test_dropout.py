@@ -122,6 +122,8 @@ def test_bad_parameters_are_answered_by_their_name(param, message):
 def test_other_bad_input_is_answered_by_the_arguments_name():
     with pytest.raises(TypeError, match="^dropout_param must be a dictionary, got float"):
         dropout_forward(np.ones(2), 0.5)
+    with pytest.raises(ValueError, match=r"^dropout_param\['p'\] must be a number that float32 tells from 0"):
+        dropout_forward(np.ones(2, np.float32), {"mode": "train", "p": 1e-300})
     with pytest.raises(TypeError, match="^x must .* complex"):
         dropout_forward(np.ones(2) * 1j, {"mode": "train", "p": 0.5})
     _, cache = dropout_forward(np.ones((2, 3)), {"mode": "train", "p": 0.5})

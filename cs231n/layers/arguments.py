@@ -94,8 +94,8 @@ def as_float(number):
 
 def require_number_in(name, value, dtype):
     """Raise ``ValueError`` if a number above 0 becomes 0 or infinite in the type of the arrays that it meets."""
-    with np.errstate(over="ignore"):
-        require_number(f"{name} in {dtype}", dtype.type(float(value)), above=0)
+    if float(value) > float(np.finfo(dtype).max) or dtype.type(float(value)) == 0:
+        raise ValueError(f"{name} must be a number that {dtype} tells from 0 and infinity, got {value!r}")
 
 
 def require_float_type(name, dtype):
