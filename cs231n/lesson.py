@@ -70,7 +70,7 @@ def check(claim, value, below=None, above=None, measured=False):
     require_flag("measured", measured)
     if below is None and above is None:
         if not isinstance(value, (bool, np.bool_)):
-            raise TypeError(f"value must be a bool where there is no bound, got {value!r}")
+            raise TypeError(f"value must be a bool where there is no bound, below or above, got {value!r}")
         print(f"{_mark(value)} {claim}")
         return
     if measured and None not in (below, above):

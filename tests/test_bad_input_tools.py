@@ -264,16 +264,32 @@ def grid_of(Xs, ubound, padding):
 
 # Data
 
+
+def looked_for(load):
+    """Whether a file was looked for, which is not there."""
+
+    def call(**arguments):
+        try:
+            return load(**arguments)
+        except FileNotFoundError:
+            return True
+
+    return call
+
+
 SPLITS = Values(valid=["train", "val", "train+val", "test"], wrong=[*NO_TEXT, "", "valid", "Train", {"train"}])
 TYPES = Values(valid=[np.float32, "float64", np.longdouble, "f2"], either=[None],
                wrong=[int, "uint8", complex, bool, object, "x", "", 3, 1.5, [], (), {}, math.sqrt])
 FEW = Integer(least=0, most=40, untried=(1000,))
 DATA = [
     Row(data_utils.get_CIFAR10_data, lambda rng: {"num_training": 5, "num_validation": 5, "num_test": 5},
-        {"num_training": Integer(least=1, most=1000, untried=(1000,)), "num_validation": FEW, "num_test": FEW, "subtract_mean": FLAG, "dtype": TYPES}, tolerance=1e3),
-    Row(data_utils.get_images, lambda rng: {}, {"split": SPLITS}),
-    Row(data_utils.load_CIFAR10, lambda rng: {}, {"ROOT": Values(wrong=NO_PATHS)}),
-    Row(data_utils.load_CIFAR_batch, lambda rng: {}, {"filename": Values(wrong=NO_PATHS)}),
+        {"num_training": Integer(least=1, most=1000, untried=(1000,)), "num_validation": FEW,
+         "num_test": FEW, "subtract_mean": FLAG, "dtype": TYPES}, tolerance=1e3),
+    Row(data_utils.get_images, lambda rng: {"split": "test"}, {"split": SPLITS}),
+    Row(looked_for(data_utils.load_CIFAR10), lambda rng: {"ROOT": "nowhere"}, {"ROOT": Values(wrong=NO_PATHS)},
+        name="load_CIFAR10"),
+    Row(looked_for(data_utils.load_CIFAR_batch), lambda rng: {"filename": "nowhere"},
+        {"filename": Values(wrong=NO_PATHS)}, name="load_CIFAR_batch"),
     Row(torch_data.Images, lambda rng: {"split": "val"},
         {"split": SPLITS, "transform": Values(valid=[None, torch.neg], wrong=[1, "crop", [], {}])}, result=len),
     Row(shapes10.load, lambda rng: {"num_train": 3, "num_test": 2},
@@ -343,10 +359,11 @@ TOOLS = [
     Row(product, lambda rng: {"inputs": np.ones(1), "w": np.ones(1)},
         {"f": Values(wrong=[*NO_FUNCTIONS, lambda x, w: None, lambda x, w: 1, lambda x, w: torch.ones(1)])},
         name="autograd"),
-    Row(pending.Pending, lambda rng: {}, {"reason": TEXT}, result=repr),
-    Row(lambda values: pending.require_known(values), lambda rng: {}, {"values": Values(valid=[None, 1, np.ones(2)])},
-        name="require_known"),
-    Row(pending.install, lambda rng: {}, {"shell": Values(wrong=[None, 1, "shell", {}, SimpleNamespace(user_ns={})])}),
+    Row(pending.Pending, lambda rng: {"reason": "f: lesson"}, {"reason": TEXT}, result=repr),
+    Row(lambda values: pending.require_known(values), lambda rng: {"values": 1},
+        {"values": Values(valid=[None, 1, np.ones(2)])}, name="require_known"),
+    Row(pending.install, lambda rng: {"shell": SimpleNamespace(user_ns={}, user_ns_hidden={}, ast_transformers=[])},
+        {"shell": Values(wrong=[None, 1, "shell", {}, SimpleNamespace(user_ns={})])}),
     Row(progress.progress_bar, lambda rng: {"total": 3, "description": "a", "unit": "b"},
         {"total": Integer(least=0, most=2**53), "description": TEXT, "unit": TEXT}, result=lambda bar: bar.total),
 ]  # fmt: skip
@@ -371,6 +388,10 @@ def tensors(*others, least=2):
     return Values(valid=[*odd, images.flip(3), images.transpose(2, 3)],
                   wrong=[None, 1, "images", [], images.numpy(), images[0], images[:, :1], images[..., 0],
                          images[..., : least - 1], images.to(torch.complex64), *others])  # fmt: skip
+
+
+def images_call(rng):
+    return {"images": image_set().images}
 
 
 def fitted(method):
@@ -409,31 +430,32 @@ CHALLENGE = [
         "peak_rate": Number(least=0), "warm_up": BELOW_ONE, "momentum": BELOW_ONE, "weight_decay": Number(least=0),
         "label_smoothing": Number(least=0, most=1), "seed": Integer(least=0, most=2**53),
     }, result=lambda settings: int(settings.batch_size)),
-    Row(lambda progress: SMALL.rate(progress), lambda rng: {}, {"progress": Number(least=0, most=1)},
+    Row(lambda progress: SMALL.rate(progress), lambda rng: {"progress": 0.25}, {"progress": Number(least=0, most=1)},
         oracle=lambda progress: 0.4 * min(progress / 0.2, (1 - progress) / 0.8), name="Settings.rate",
         result=float),
-    Row(lambda progress: SMALL.size(progress), lambda rng: {}, {"progress": Number(least=0, most=1)},
+    Row(lambda progress: SMALL.size(progress), lambda rng: {"progress": 0.25}, {"progress": Number(least=0, most=1)},
         oracle=lambda progress: 4, name="Settings.size"),
     Row(challenge.without, lambda rng: {"settings": SMALL, "ingredient": "whitening"},
         {"settings": NO_SETTINGS, "ingredient": Values(valid=["batch norm", "bf16"], wrong=[*NO_TEXT, "", "salt"])}),
     Row(ResNet, lambda rng: {"settings": SMALL, "num_classes": 2},
         {"settings": NO_SETTINGS, "num_classes": Integer(least=1, most=2**53)},
         result=lambda net: net.scores.out_features),
-    Row(lambda images: NET.eval()(images), lambda rng: {}, {"images": tensors(least=3)}, name="ResNet.forward",
+    Row(lambda images: NET.eval()(images), images_call, {"images": tensors(least=3)}, name="ResNet.forward",
         result=lambda scores: scores.detach().numpy(), tolerance=1e6),
-    Row(fitted("normalize_as"), lambda rng: {}, {"images": tensors(NAN_IMAGES, FLAT_IMAGES, NAN_IMAGES[:0])},
+    Row(fitted("normalize_as"), images_call, {"images": tensors(NAN_IMAGES, FLAT_IMAGES, NAN_IMAGES[:0])},
         name="ResNet.normalize_as"),
-    Row(fitted("whiten"), lambda rng: {}, {"images": tensors(NAN_IMAGES, NAN_IMAGES[:0])}, name="ResNet.whiten"),
+    Row(fitted("whiten"), images_call, {"images": tensors(NAN_IMAGES, NAN_IMAGES[:0])}, name="ResNet.whiten"),
     Row(challenge.Residual, lambda rng: {"channels": 2, "settings": SMALL},
         {"channels": Integer(least=1, most=2**53, untried=(1000,)), "settings": NO_SETTINGS},
         result=lambda block: block.channels),
-    Row(lambda x: challenge.Residual(3, SMALL)(x).shape, lambda rng: {},
+    Row(lambda x: challenge.Residual(3, SMALL)(x).shape, lambda rng: {"x": torch.zeros(1, 3, 2, 2)},
         {"x": Values(valid=[torch.ones(2, 3, 1, 1)],
                      wrong=[None, 1, "x", [], np.ones((2, 3, 1, 1)),
                             *(torch.ones(shape) for shape in [(2, 3, 1), (2, 2, 1, 1), (2, 3, 0, 1), (0, 3, 1, 1)])])},
         name="Residual.forward", result=list),
-    Row(challenge.pick_device, lambda rng: {}, {"name": DEVICES}),
-    Row(challenge.bf16_is_faster, lambda rng: {}, {"device": Values(wrong=[None, 1, "cpu", [], {}])}),
+    Row(challenge.pick_device, lambda rng: {"name": "cpu"}, {"name": DEVICES}),
+    Row(challenge.bf16_is_faster, lambda rng: {"device": torch.device("meta")},
+        {"device": Values(wrong=[None, 1, "cpu", [], {}])}),
     Row(challenge.augmentation, lambda rng: {"settings": SMALL, "size": 4},
         {"settings": NO_SETTINGS, "size": Integer(least=1, most=2**53)}, result=callable),
     Row(challenge.evaluate, lambda rng: {"model": NET, "data": image_set()},
@@ -465,6 +487,11 @@ def test_every_call_gives_the_right_result_or_names_the_argument(row, data):
 @given(data=st.data())
 def test_odd_calls_of_what_is_slow_give_the_right_result_or_name_the_argument(row, data):
     row.check(data)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_every_mistake_alone_gives_the_right_result_or_names_the_argument(row):
+    row.check_each()
 
 
 def test_the_tables_cover_every_public_name():
