@@ -471,7 +471,7 @@ CHALLENGE = [
         {"path": Values(wrong=NO_PATHS), "device": DEVICES}, result=lambda net: net.least_size),
 ]  # fmt: skip
 
-SLOW = [*PICTURES, *(row for row in CHALLENGE if row.name.startswith(("Training", "Res", "load_model", "evaluate")))]
+SLOW = [*PICTURES, *(row for row in CHALLENGE if row.name.startswith(("Training", "evaluate")))]
 ROWS = [*(wrong_only(row) for row in SLOW), *DATA, *TOOLS, *(row for row in CHALLENGE if row not in SLOW)]
 NO_ARGUMENTS = ("use_style", "batchnorm_graph", "data_set_name", "class_names", "Training.resume")
 

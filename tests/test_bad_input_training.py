@@ -167,8 +167,11 @@ class Weights(Array):
 def step_row(formula, state, hyperparameters):
     def call(rng):
         shape = tuple(rng.integers(1, 4, rng.integers(1, 3)))
-        arrays = {name: np.abs(rng.standard_normal(shape)) for name in state}
-        return {"w": rng.standard_normal(shape), "dw": rng.standard_normal(shape), "config": arrays}
+        # At the start or later; gradients of 0, as those of dead units, and small ones.
+        begun = rng.integers(0, 2)
+        arrays = {name: begun * np.abs(rng.standard_normal(shape)) for name in state}
+        scales = rng.choice([0, 1e-5, 1], shape)
+        return {"w": rng.standard_normal(shape), "dw": scales * rng.standard_normal(shape), "config": arrays}
 
     # Not 1e30: its square overflows in float32, and is infinite to the formula too.
     entries = {**{name: leave_out(Array(optional=True), "1e+30") for name in state}, **hyperparameters}

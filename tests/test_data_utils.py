@@ -280,6 +280,11 @@ def test_an_unknown_data_set_is_an_error(monkeypatch):
         get_CIFAR10_data()
 
 
+def test_numbers_of_images_may_be_of_a_narrow_type(cifar10):
+    data = get_CIFAR10_data(**{**SPLIT, "num_training": np.int8(120), "num_validation": np.int8(30)})
+    assert (len(data["X_train"]), len(data["X_val"])) == (120, 30)
+
+
 @pytest.mark.parametrize(
     ("asked", "error", "message"),
     [
