@@ -9,9 +9,12 @@ ResNet").
 """
 
 import dataclasses
+import math
+import numbers
 import os
 import pickle
 import time
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +23,7 @@ import torch.nn.functional as F
 from torch import nn
 from torchvision.transforms import v2
 
+from .layers.arguments import as_float, require_flag, require_integer, require_number, require_path, require_type
 from .progress import progress_bar
 
 # What a run keeps in its folder.
@@ -74,6 +78,11 @@ class Settings:
         Convolutions in 16-bit brain floats by autocast. None: where a convolution gets faster by it.
     seed : int
         For PyTorch's random state: initial weights, batches, augmentation.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A choice that is none, by its name.
     """
 
     widths: tuple[int, ...] = (64, 128, 256)
@@ -94,15 +103,69 @@ class Settings:
     bf16: bool | None = None
     seed: int = 231
 
+    def __post_init__(self):
+        _require_choices(self)
+
     def rate(self, progress):
         """Learning rate when a share ``progress`` of the training, 0 to 1, is done."""
+        require_number("progress", progress, least=0, most=1)
         if not self.one_cycle:
             return self.peak_rate / 2
         return self.peak_rate * min(progress / self.warm_up, (1 - progress) / (1 - self.warm_up))
 
     def size(self, progress):
         """Height and width of the images at that moment."""
+        require_number("progress", progress, least=0, most=1)
         return self.sizes[min(int(progress * len(self.sizes)), len(self.sizes) - 1)]
+
+
+def _require_choices(settings):
+    widths, sizes = settings.widths, settings.sizes
+    require_type("widths", widths, (tuple, list), "a tuple of integers")
+    require_type("sizes", sizes, (tuple, list), "a tuple of integers")
+    if not widths or not sizes:
+        raise ValueError(f"widths and sizes must hold an integer at least, got {widths!r} and {sizes!r}")
+    for width in widths:
+        require_integer("widths", width, least=1)
+    for size in sizes:
+        require_integer("sizes", size, least=_least_size(len(widths)))
+    for name in ("whiten", "identity", "skip", "batch_norm", "augment", "one_cycle", "channels_last"):
+        require_flag(name, getattr(settings, name))
+    if settings.bf16 is not None:
+        require_flag("bf16", settings.bf16)
+    require_integer("batch_size", settings.batch_size, least=1)
+    require_number("peak_rate", settings.peak_rate, least=0)
+    for name in ("warm_up", "momentum"):
+        require_number(name, getattr(settings, name), above=0, most=1 - 1e-6)
+    require_number("weight_decay", settings.weight_decay, least=0)
+    require_number("label_smoothing", settings.label_smoothing, least=0, most=1)
+    require_integer("seed", settings.seed, least=0)
+
+
+def _least_size(num_stages):
+    """Height and width of the smallest images: a row of patches less, and each stage halves what is left."""
+    return 2**num_stages + 1
+
+
+def _require_images(name, images, channels, least=1):
+    """Raise an error unless ``images`` is a tensor (N, channels, H, W) of real numbers, H and W at least ``least``."""
+    if not isinstance(images, torch.Tensor):
+        raise TypeError(f"{name} must be a tensor of images, got {type(images).__name__}")
+    if images.is_complex():
+        raise TypeError(f"{name} must be a tensor of real numbers, got {images.dtype}")
+    if images.ndim != 4 or len(images) == 0 or images.shape[1] != channels or min(images.shape[2:]) < least:
+        wanted = f"(N, {channels}, H, W) with N at least 1, H and W at least {least}"
+        raise ValueError(f"{name} must have shape {wanted}, got {tuple(images.shape)}")
+
+
+def _require_examples(name, data, least):
+    """Raise an error unless ``data`` is like Images, one at least, none smaller than ``least``."""
+    if not all(isinstance(getattr(data, part, None), torch.Tensor) for part in ("images", "labels")):
+        raise TypeError(f"{name} must be Images, with tensors images and labels, got {type(data).__name__}")
+    _require_images(f"{name}.images", data.images, 3, least)
+    if data.labels.shape != (len(data.images),):
+        shape = tuple(data.labels.shape)
+        raise ValueError(f"{name} must have a label for each of its {len(data.images)} images, got labels {shape}")
 
 
 # What makes up the recipe, and the settings without it.
@@ -138,7 +201,8 @@ def without(settings, ingredient):
     ValueError
         An unknown ingredient.
     """
-    if ingredient not in INGREDIENTS:
+    require_type("settings", settings, Settings, "Settings")
+    if not isinstance(ingredient, str) or ingredient not in INGREDIENTS:
         raise ValueError(f"ingredient is {ingredient!r}: it must be one of {', '.join(INGREDIENTS)}")
     changes = dict(INGREDIENTS[ingredient])
     if ingredient == "batch norm":
@@ -163,10 +227,14 @@ class Residual(nn.Module):
 
     def __init__(self, channels, settings):
         super().__init__()
+        require_integer("channels", channels, least=1)
+        require_type("settings", settings, Settings, "Settings")
+        self.channels = int(channels)
         self.layers = nn.Sequential(Layer(channels, channels, settings), Layer(channels, channels, settings))
         self.skip = settings.skip
 
     def forward(self, x):
+        _require_images("x", x, self.channels)
         return x + self.layers(x) if self.skip else self.layers(x)
 
 
@@ -181,6 +249,9 @@ class ResNet(nn.Module):
 
     def __init__(self, settings, num_classes=10):
         super().__init__()
+        require_type("settings", settings, Settings, "Settings")
+        require_integer("num_classes", num_classes, least=1)
+        self.least_size = _least_size(len(settings.widths))
         self.register_buffer("mean", torch.full((3, 1, 1), 127.5))
         self.register_buffer("std", torch.full((3, 1, 1), 64.0))
         self.patches = nn.Conv2d(3, 24, 2)
@@ -188,7 +259,7 @@ class ResNet(nn.Module):
         for before, width in pairwise((24, *settings.widths)):
             self.stages.append(Layer(before, width, settings, pool=True))
             self.stages.append(Residual(width, settings))
-        self.scores = nn.Linear(settings.widths[-1], num_classes, bias=False)
+        self.scores = nn.Linear(settings.widths[-1], int(num_classes), bias=False)
         if settings.identity:
             for filters in (layer[0].weight.data for layer in self.stages if isinstance(layer, Layer)):
                 nn.init.dirac_(filters[:filters.shape[1]])
@@ -196,19 +267,24 @@ class ResNet(nn.Module):
         self.to(memory_format=self.memory_format)
 
     def forward(self, images):
-        """Scores (N, num_classes) of images (N, 3, H, W) with pixels from 0 to 255, H and W at least 16."""
+        """Scores (N, num_classes) of images (N, 3, H, W) of pixels from 0 to 255, H and W above 2 ** stages."""
+        _require_images("images", images, 3, self.least_size)
         x = self.stages(F.relu(self.patches(self._normalized(images))))
         # The largest response anywhere. The factor keeps the first scores, and so the first loss, moderate.
         return self.scores(x.amax(dim=(2, 3))) / 8
 
     def _normalized(self, images):
-        return ((images - self.mean) / self.std).contiguous(memory_format=self.memory_format)
+        return ((images.to(self.mean.dtype) - self.mean) / self.std).contiguous(memory_format=self.memory_format)
 
     @torch.no_grad()
     def normalize_as(self, images):
         """Take mean and standard deviation of each channel from these images (N, 3, H, W)."""
+        _require_images("images", images, 3, least=2)
+        std = images.float().std(dim=(0, 2, 3))
+        if not (std > 0).all() or not std.isfinite().all():
+            raise ValueError(f"images must be finite and differ in every channel, got deviations {std.tolist()}")
         self.mean.copy_(images.float().mean(dim=(0, 2, 3)).view(3, 1, 1))
-        self.std.copy_(images.float().std(dim=(0, 2, 3)).view(3, 1, 1))
+        self.std.copy_(std.view(3, 1, 1))
 
     @torch.no_grad()
     def whiten(self, images):
@@ -217,9 +293,13 @@ class ResNet(nn.Module):
         What they give of these images (N, 3, H, W) is uncorrelated, so that the layers after them need not learn to
         undo that neighbouring pixels are alike (Jordan 2024, arXiv:2404.00498, section 3.1).
         """
+        _require_images("images", images, 3, least=2)
         patches = self._normalized(images).unfold(2, 2, 1).unfold(3, 2, 1).permute(0, 2, 3, 1, 4, 5).reshape(-1, 12)
         patches = patches.double()
-        variances, components = torch.linalg.eigh(patches.T @ patches / len(patches))
+        covariance = patches.T @ patches / len(patches)
+        if not covariance.isfinite().all():
+            raise ValueError("images must be some, with finite values, got none or others")
+        variances, components = torch.linalg.eigh(covariance)
         # The least of the components is noise: it is not scaled up without limit.
         filters = (components / (variances + 5e-4).sqrt()).T.view(12, 3, 2, 2)
         self.patches.weight.copy_(torch.cat([filters, -filters]))
@@ -248,9 +328,11 @@ def pick_device(name=None):
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:  # torch without CUDA fails an assertion
+    # torch without CUDA fails an assertion
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         has = "cpu and cuda" if torch.cuda.is_available() else "only cpu"
-        raise ValueError(f"device is {name!r}, which this PyTorch cannot use here: it has {has}") from error
+        message = f"the name of the device is {name!r}, which this PyTorch cannot use here: it has {has}"
+        raise ValueError(message) from error
     return device
 
 
@@ -267,6 +349,7 @@ def bf16_is_faster(device):
     -------
     bool
     """
+    require_type("device", device, torch.device, "a torch.device")
     if device.type != "cpu":
         return device.type == "cuda" and torch.cuda.is_bf16_supported()
     x = torch.zeros(32, 64, 16, 16).contiguous(memory_format=torch.channels_last)
@@ -299,6 +382,9 @@ def augmentation(settings, size):
         From uint8 images (N, 3, H, W) to uint8 images (N, 3, size, size).
     """
 
+    require_type("settings", settings, Settings, "Settings")
+    require_integer("size", size, least=1)
+
     def transform(images):
         height, width = images.shape[-2:]
         if settings.augment:
@@ -330,17 +416,21 @@ def evaluate(model, data, bf16=False, batch_size=1000):
     accuracy : float
         Share of the images given their label, 0 to 1.
     """
+    require_type("model", getattr(model, "mean", None), torch.Tensor, "a ResNet")
+    _require_examples("data", data, least=1)
+    require_flag("bf16", bf16)
+    require_integer("batch_size", batch_size, least=1)
     device = model.mean.device
     training = model.training
     model.eval()
     right = 0
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        for images, labels in zip(data.images.split(batch_size), data.labels.split(batch_size)):
+        for images, labels in zip(data.images.split(int(batch_size)), data.labels.split(int(batch_size))):
             images = images.to(device)
             probabilities = sum(model(view).float().softmax(dim=1) for view in (images, images.flip(3)))
             right += (probabilities.argmax(dim=1).cpu() == labels).sum().item()
     model.train(training)
-    return right / len(data)
+    return right / len(data.labels)
 
 
 class Training:
@@ -390,8 +480,16 @@ class Training:
         if (epochs is None) == (seconds is None):
             raise ValueError(f"one of epochs and seconds must be given, got {epochs!r} and {seconds!r}")
         name, length = ("epochs", epochs) if seconds is None else ("seconds", seconds)
-        if not length > 0:
-            raise ValueError(f"{name} must be positive, got {length!r}")
+        if not isinstance(length, numbers.Real) or not 0 < as_float(length) < math.inf:
+            raise ValueError(f"{name} must be positive and finite, got {length!r}")
+        require_type("settings", settings, Settings, "Settings")
+        # Images are shifted by four pixels, which their own fill up.
+        _require_examples("train", train, least=5 if settings.augment else 1)
+        _require_examples("val", val, _least_size(len(settings.widths)))
+        require_type("train", getattr(train, "classes", None), Sequence, "Images, with names in classes")
+        if folder is not None:
+            require_path("folder", folder)
+        require_flag("verbose", verbose)
         self.settings = settings
         self.val = val
         self.epochs, self.limit, self.reserve = epochs, seconds, 0.0
@@ -413,7 +511,7 @@ class Training:
             [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others}],
             lr=settings.peak_rate, momentum=settings.momentum, nesterov=True)
         self.random = _random_state(self.device)
-        self.batch_size = min(settings.batch_size, len(train))
+        self.batch_size = int(min(settings.batch_size, len(self.train_labels)))
         self.seconds, self.images, self.history, self.best = 0.0, 0, [], -1.0
 
     @property
@@ -439,6 +537,10 @@ class Training:
         reserve : float
             Seconds to leave for what comes after. Both matter to a run that is limited in seconds.
         """
+        require_number("spent", spent, least=0)
+        require_number("reserve", reserve, least=0)
+        if self.limit is not None and reserve >= self.limit:
+            raise ValueError(f"reserve must leave some of the {self.limit} seconds, got {reserve!r}")
         started = time.perf_counter() - self.seconds - spent
         self.reserve = reserve
         _set_random_state(self.device, self.random)
@@ -525,6 +627,8 @@ class Training:
         ValueError
             The file is no checkpoint, or that of another run.
         """
+        if self.folder is None:
+            raise ValueError("folder must have been given to Training for a run to be taken up")
         path = self.folder / CHECKPOINT
         if not path.exists():
             return False
@@ -560,6 +664,7 @@ def load_model(path, device=None):
     model : ResNet
         Ready to evaluate.
     """
+    require_path("path", path)
     device = pick_device(device)
     state = _load(Path(path), device, "train one with Training")
     try:

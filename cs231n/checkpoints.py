@@ -19,9 +19,12 @@ from urllib.parse import quote
 
 import numpy as np
 
+from .layers.arguments import real_array, require_path, require_type
+
 __all__ = ["describe_data", "describe_model", "latest_checkpoint", "load", "prepare", "require_same", "save"]
 
 FORMAT = 1
+OWN_NAMES = ("format", "tree", "file", "allow_pickle")  # of the tree, its member, and the parameters of np.savez
 ROWS_AT_ONCE = 1000
 MOST_DIFFERENCES = 3  # that a message names
 
@@ -39,6 +42,7 @@ def latest_checkpoint(checkpoint_name):
     Path or None
         The newest of the files ``<checkpoint_name>_epoch_<n>.npz``; None where there is none.
     """
+    require_path("checkpoint_name", checkpoint_name)
     # Not the one with the largest n, which may have been left by a longer run of the same name.
     files = _files_of(checkpoint_name, ".npz")
     return files[max(files, key=lambda epoch: (files[epoch].stat().st_mtime_ns, epoch))] if files else None
@@ -56,6 +60,7 @@ def prepare(checkpoint_name):
     OSError
         If there is no such folder or it cannot be written.
     """
+    require_path("checkpoint_name", checkpoint_name)
     folder = Path(f"{checkpoint_name}_epoch_1.npz").parent
     if not folder.is_dir():
         raise FileNotFoundError(
@@ -88,6 +93,10 @@ def save(path, run):
     TypeError
         If the run holds anything else.
     """
+    require_path("path", path)
+    require_type("run", run, dict, "a dictionary")
+    if names := [name for name in OWN_NAMES if name in run]:
+        raise ValueError(f"run must not hold {names[0]!r}, a name that checkpoints have for themselves")
     path, arrays = Path(path), {}
     tree = _pack({"format": FORMAT, **run}, (), arrays)
     part = path.with_name(path.name + ".part")
@@ -127,6 +136,7 @@ def load(path):
     ValueError
         If it is not a checkpoint, or damaged.
     """
+    require_path("path", path)
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError as error:
@@ -167,6 +177,7 @@ def describe_model(model):
         None, NumPy generators, or tuples and dictionaries of them; a layer's mode changes all the time and is left
         out.
     """
+    require_type("model.params", getattr(model, "params", None), dict, "a dictionary of arrays")
     return {
         "class": type(model).__name__,
         "params": {name: f"{np.asarray(w).dtype} {np.shape(w)}" for name, w in model.params.items()},
@@ -190,6 +201,8 @@ def describe_data(data):
     dict of str
         Type, shape and checksum of each array.
     """
+    require_type("data", data, dict, "a dictionary")
+    data = {name: np.atleast_1d(real_array(f"data[{name!r}]", array)) for name, array in data.items()}
     return {name: f"{array.dtype} {array.shape} of CRC-32 {_checksum(array):08x}" for name, array in data.items()}
 
 
@@ -208,6 +221,8 @@ def require_same(path, was, now):
     ValueError
         Naming what differs.
     """
+    require_type("was", was, dict, "a dictionary")
+    require_type("now", now, dict, "a dictionary")
     differences = list(islice(_differences(was, now, ""), MOST_DIFFERENCES))
     if differences:
         raise ValueError(
@@ -237,8 +252,8 @@ def _pack(value, place, arrays):
         items = [_pack(item, (*place, i), arrays) for i, item in enumerate(value)]
         return items if isinstance(value, list) else {"tuple": items}
     raise TypeError(
-        f"{'/'.join(map(str, place))} must be an array, number, string or None, or a list, tuple or dictionary of "
-        f"them, to be kept in a checkpoint, got {type(value).__name__}"
+        f"{'/'.join(map(str, place)) or 'run'} must be an array, number, string or None, or a list, tuple or "
+        f"dictionary of them, to be kept in a checkpoint, got {type(value).__name__}"
     )
 
 

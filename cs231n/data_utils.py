@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from cs231n import shapes10
+from cs231n.layers.arguments import require_flag, require_float_type, require_path
 
 __all__ = ["class_names", "data_set_name", "get_CIFAR10_data", "get_images", "load_CIFAR10", "load_CIFAR_batch"]
 
@@ -81,12 +82,11 @@ def get_CIFAR10_data(
     FileNotFoundError
         A batch file is missing, or the CIFAR-10 that an environment variable asks for is not there.
     """
-    _check_count("num_training", num_training, least=1)
-    _check_count("num_validation", num_validation, least=0)
-    _check_count("num_test", num_test, least=0)
-    dtype = np.dtype(dtype)
-    if dtype.kind != "f":
-        raise ValueError(f"dtype is {dtype}: centred images need a floating type, such as np.float32 or np.float64")
+    num_training = _checked_count("num_training", num_training, least=1)
+    num_validation = _checked_count("num_validation", num_validation, least=0)
+    num_test = _checked_count("num_test", num_test, least=0)
+    require_flag("subtract_mean", subtract_mean)
+    require_float_type("dtype", dtype)
 
     folder = _served_folder()
     if folder is None:
@@ -142,7 +142,7 @@ def get_images(split):
     """
     training = slice(-DEFAULT_VALIDATION)
     rows = {"train": training, "val": slice(-DEFAULT_VALIDATION, None), "train+val": slice(None), "test": slice(None)}
-    if split not in rows:
+    if not isinstance(split, str) or split not in rows:
         raise ValueError(f"split is {split!r}: it must be one of {', '.join(map(repr, rows))}")
     folder = _served_folder()
     if folder is None:
@@ -214,6 +214,7 @@ def load_CIFAR10(ROOT):
     ValueError
         A batch file is not as published.
     """
+    require_path("ROOT", ROOT)
     training_images, training_labels, test_images, test_labels = _read_cifar10(Path(ROOT))
     return _channel_last(training_images), training_labels, _channel_last(test_images), test_labels
 
@@ -240,6 +241,7 @@ def load_CIFAR_batch(filename):
     ValueError
         The file is not a batch as published.
     """
+    require_path("filename", filename)
     images, labels = _read_batch(Path(filename))
     return _channel_last(images), labels
 
@@ -402,11 +404,12 @@ def _centred(images, mean_image, dtype):
     return np.subtract(images, mean_image, out=np.empty(images.shape, dtype), casting="same_kind")
 
 
-def _check_count(name, count, least):
+def _checked_count(name, count, least):
     if isinstance(count, bool) or not isinstance(count, numbers.Integral):
         raise TypeError(f"{name} is {count!r}: it must be a whole number")
     if count < least:
         raise ValueError(f"{name} is {count}: it must be {least} or more")
+    return int(count)
 
 
 def _check_enough(asked_by, asked, available):

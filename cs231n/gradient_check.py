@@ -4,7 +4,11 @@ All use the centred difference (f(x + h) − f(x − h)) / 2h, whose error falls
 they shift.
 """
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
+
+from .layers.arguments import float_array, require_flag, require_integer, require_number, require_shape, require_type
 
 __all__ = [
     "eval_numerical_gradient",
@@ -26,23 +30,36 @@ def rel_error(x, y):
     Returns
     -------
     float
-        From 0 (equal) to 1 (opposite signs, or one of them 0); NaN if either holds a NaN, 0 for empty arrays.
+        From 0 (equal) to 1 (opposite signs, or one of them 0); NaN if either holds a NaN or infinity, 0 for empty
+        arrays.
 
     Raises
     ------
+    TypeError
+        If they are no real numbers.
     ValueError
         If the shapes differ.
     """
-    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    x, y = float_array("x", x).astype(np.float64), float_array("y", y).astype(np.float64)
     if x.shape != y.shape:
         raise ValueError(f"x and y must have one shape, got {x.shape} and {y.shape}")
     return float(np.max(np.abs(x - y) / np.maximum(1e-8, np.abs(x) + np.abs(y)), initial=0.0))
 
 
-def _require_floating(x):
+def _shift(f, x, h):
+    """The shift h as a float, of an array that can be shifted."""
+    require_type("f", f, Callable, "a function")
     if not isinstance(x, np.ndarray) or x.dtype.kind != "f":
         kind = f"dtype {x.dtype}" if isinstance(x, np.ndarray) else type(x).__name__
         raise TypeError(f"x must be a floating-point array, which can be shifted by h, got {kind}")
+    if not x.flags.writeable:
+        raise ValueError("x must be writeable, since it is shifted by h, got a read-only array")
+    require_number("h", h, above=0)
+    h = float(h)
+    with np.errstate(over="ignore"):
+        if (x + h == x).any():
+            raise ValueError(f"h must be large enough to change every element of x, got {h!r} for {x.dtype}")
+    return h
 
 
 def _centred_difference(f, x, index, h):
@@ -50,12 +67,19 @@ def _centred_difference(f, x, index, h):
     original = x[index]
     try:
         x[index] = original + h
-        above = np.array(f(x))  # copies: f may give x itself, or one buffer every time
+        above = np.array(float_array("f(x)", f(x)))  # copies: f may give x itself, or one buffer every time
         x[index] = original - h
-        below = np.array(f(x))
+        below = np.array(float_array("f(x)", f(x)))
     finally:
         x[index] = original
     return (above - below) / (2 * h)
+
+
+def _derivative(f, x, index, h):
+    """Of a function that gives a number."""
+    difference = _centred_difference(f, x, index, h)
+    require_shape("f(x)", difference, (), "a number")
+    return difference
 
 
 def eval_numerical_gradient(f, x, verbose=True, h=0.00001):
@@ -76,10 +100,11 @@ def eval_numerical_gradient(f, x, verbose=True, h=0.00001):
     -------
     array of the shape of x
     """
-    _require_floating(x)
+    h = _shift(f, x, h)
+    require_flag("verbose", verbose)
     grad = np.zeros_like(x)
     for index in np.ndindex(x.shape):
-        grad[index] = _centred_difference(f, x, index, h)
+        grad[index] = _derivative(f, x, index, h)
         if verbose:
             print(index, grad[index])
     return grad
@@ -104,10 +129,14 @@ def eval_numerical_gradient_array(f, x, df, h=1e-5):
     array of the shape of x
         Σ_k df_k ∂f_k/∂x, what a backward pass gives.
     """
-    _require_floating(x)
+    h = _shift(f, x, h)
+    df = float_array("df", df)
     grad = np.zeros_like(x)
     for index in np.ndindex(x.shape):
-        grad[index] = np.sum(_centred_difference(f, x, index, h) * df)
+        difference = _centred_difference(f, x, index, h)
+        if df.ndim:
+            require_shape("df", df, difference.shape, "that of f(x), or a number")
+        grad[index] = np.sum(difference * df)
     return grad
 
 
@@ -130,6 +159,13 @@ def eval_numerical_gradient_blobs(f, inputs, output, h=1e-5):
     list of arrays
         The gradient of each input's ``vals``.
     """
+
+    require_type("f", f, Callable, "a function")
+    require_type("inputs", inputs, Iterable, "a sequence of blobs")
+    inputs = list(inputs)
+    for name, blob, attribute in (*(("inputs", blob, "vals") for blob in inputs), ("output", output, "diffs")):
+        if not isinstance(getattr(blob, attribute, None), np.ndarray):
+            raise TypeError(f"{name} must have an array {attribute}, got {type(blob).__name__}")
 
     def values(_):
         f(*inputs, output)
@@ -154,6 +190,7 @@ def eval_numerical_gradient_net(net, inputs, output, h=1e-5):
     -------
     list of arrays
     """
+    require_type("net", getattr(net, "forward", None), Callable, "an object with a method forward")
     return eval_numerical_gradient_blobs(lambda *blobs: net.forward(), inputs, output, h=h)
 
 
@@ -171,10 +208,15 @@ def grad_check_sparse(f, x, analytic_grad, num_checks=10, h=1e-5):
     h : float
         Step of the difference.
     """
-    _require_floating(x)
+    h = _shift(f, x, h)
+    require_integer("num_checks", num_checks, least=0)
+    analytic_grad = float_array("analytic_grad", analytic_grad)
+    require_shape("analytic_grad", analytic_grad, x.shape, "the shape of x")
+    if x.size == 0:
+        raise ValueError(f"x must hold a number to check at, got {x.shape}")
     for _ in range(num_checks):
         index = tuple(np.random.randint(size) for size in x.shape)
-        numerical = _centred_difference(f, x, index, h)
+        numerical = _derivative(f, x, index, h)
         analytic = analytic_grad[index]
         error = abs(numerical - analytic) / max(abs(numerical) + abs(analytic), 1e-300)
         print("numerical: %f analytic: %f, relative error: %e" % (numerical, analytic, error))

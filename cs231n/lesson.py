@@ -2,11 +2,15 @@
 
 import ast
 import inspect
+import numbers
 import textwrap
+from collections.abc import Callable
+from types import FunctionType, MethodType
 
 import numpy as np
 
 from . import pending, vis_utils
+from .layers.arguments import as_float, real_array, require_flag, require_seed, require_shape, require_type
 
 __all__ = ["autograd", "check", "show_source", "start"]
 
@@ -21,6 +25,7 @@ def start(seed=231):
     seed : int
         For NumPy's global random state.
     """
+    require_seed("seed", seed)
     vis_utils.use_style()
     np.random.seed(seed)
     try:
@@ -61,15 +66,17 @@ def check(claim, value, below=None, above=None, measured=False):
     ✓ dx matches the numerical gradient: 3.10e-10 < 1e-07
     """
     pending.require_known(value, below, above)
+    require_type("claim", claim, str, "a text")
+    require_flag("measured", measured)
     if below is None and above is None:
         if not isinstance(value, (bool, np.bool_)):
-            raise TypeError(f"value must be a bool where there is no bound, got {value!r}")
+            raise TypeError(f"value must be a bool where there is no bound, below or above, got {value!r}")
         print(f"{_mark(value)} {claim}")
         return
     if measured and None not in (below, above):
         raise TypeError("measured must go with one bound: below or above")
-    values = np.asarray(value, dtype=np.float64)
-    below, above = (None if bound is None else float(bound) for bound in (below, above))
+    values = real_array("value", value).astype(np.float64)
+    below, above = _bound("below", below), _bound("above", above)
     holds = values.size > 0 and bool(np.isfinite(values).all())
     holds = holds and (below is None or values.max() < below) and (above is None or values.min() > above)
     holds = holds and (not measured or np.isfinite(above if below is None else below))
@@ -82,6 +89,15 @@ def check(claim, value, below=None, above=None, measured=False):
     else:
         figures = f"{_figure(_worst(values, below, above))} > {bound_text(above)}"
     print(f"{_mark(holds)} {claim}: {figures}")
+
+
+def _bound(name, bound):
+    if bound is None:
+        return None
+    if not isinstance(bound, numbers.Real):
+        bound = real_array(name, bound)
+        require_shape(name, bound, (), "a number")
+    return as_float(bound)
 
 
 def _mark(holds):
@@ -115,6 +131,8 @@ def show_source(*objects):
     """
     from IPython.display import Markdown, display
 
+    for item in objects:
+        require_type("objects", item, (FunctionType, MethodType, type), "functions, methods or classes")
     code = "\n\n".join(_brief_source(item) for item in objects)
     display(Markdown(f"```python\n{code}\n```"))
 
@@ -151,8 +169,21 @@ def autograd(f, *inputs, dout=None):
     """
     import torch
 
-    tensors = [torch.tensor(a, dtype=torch.float64 if np.asarray(a).dtype.kind == "f" else None) for a in inputs]
+    require_type("f", f, Callable, "a function of tensors")
+    inputs = [real_array("inputs", array) for array in inputs]
+    # PyTorch takes neither negative strides nor another byte order.
+    types = [np.float64 if array.dtype.kind == "f" else array.dtype.newbyteorder("=") for array in inputs]
+    tensors = [torch.tensor(array.astype(dtype, order="C")) for array, dtype in zip(inputs, types)]
     leaves = [tensor.requires_grad_() for tensor in tensors if tensor.is_floating_point()]
     out = f(*tensors)
-    out.backward(None if dout is None else torch.tensor(dout, dtype=torch.float64))
-    return out.detach().numpy(), [leaf.grad.numpy() for leaf in leaves]
+    if not isinstance(out, torch.Tensor) or not out.requires_grad:
+        raise TypeError(f"f must give a tensor that depends on its floating-point inputs, got {type(out).__name__}")
+    if dout is None and out.numel() != 1:
+        raise ValueError(f"dout must be given where f gives an array, of its shape {tuple(out.shape)} for these inputs")
+    if dout is not None:
+        dout = real_array("dout", dout)
+        require_shape("dout", dout, out.shape, "that of f's result for these inputs")
+        dout = torch.tensor(dout.astype(np.float64, order="C"))
+    out.backward(dout)
+    gradients = [torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves]
+    return out.detach().numpy(), [gradient.numpy() for gradient in gradients]

@@ -4,7 +4,8 @@ Each is called as ``next_w, config = rule(w, dw, config)``. Hyperparameters that
 their defaults; what a rule remembers from step to step (velocity, running averages, the number of steps) lives there
 too. No array that is passed in is altered, unless ``out`` asks for it: then the new weights are written there, ``w``
 itself allowed, and the arrays in ``config`` are updated where they are, so that a step allocates nothing of the
-weights' size.
+weights' size. The state has the type of the weights; that of float16 weights, and their update, is float32. An
+epsilon of 0, or that this type rounds to 0, gives NaN where all gradients were 0.
 
 The functions below read as the formulas, for the weights w and the gradient g = dw; the decorator does the rest.
 """
@@ -17,6 +18,7 @@ import numbers
 import numpy as np
 
 from .blocks import in_blocks
+from .layers.arguments import as_float, float_array
 
 __all__ = ["sgd", "sgd_momentum", "nesterov_momentum", "rmsprop", "adam", "adamw"]
 
@@ -26,24 +28,26 @@ _BELOW_ONE = {"momentum", "decay_rate", "beta1", "beta2"}
 def _hyperparameter(config, name):
     if not isinstance(config[name], numbers.Real):
         raise TypeError(f"config['{name}'] must be a number, got {config[name]!r}")
-    value = float(config[name])
+    value = as_float(config[name])
     limit = 1 if name in _BELOW_ONE else math.inf
     if not 0 <= value < limit:
         what = "at least 0 and less than 1" if limit == 1 else "at least 0 and finite"
         raise ValueError(f"config['{name}'] must be {what}, got {config[name]!r}")
+    if name == "t" and value % 1:
+        raise ValueError(f"config['t'] must be a whole number of steps, got {config[name]!r}")
     return value
 
 
-def _state(config, name, w, in_place):
+def _state(config, name, w, dtype, in_place):
     """The array ``config[name]``, zeros at the first step: itself where it may be overwritten, else a copy."""
     if config.get(name) is None:
-        return np.zeros(w.shape, w.dtype)
-    array = np.asarray(config[name])
+        return np.zeros(w.shape, dtype)
+    array = float_array(f"config['{name}']", config[name])
     if array.shape != w.shape:
         raise ValueError(f"config['{name}'] must have the shape of w, {w.shape}, got {array.shape}")
-    if in_place and array.dtype == w.dtype and array.flags.carray:
+    if in_place and array.dtype == dtype and array.flags.carray:
         return array
-    return np.array(array, dtype=w.dtype, order="C")
+    return np.array(array, dtype=dtype, order="C")
 
 
 def _target(w, out):
@@ -67,29 +71,36 @@ def _update_rule(*state, **defaults):
     def decorate(formula):
         @functools.wraps(formula)
         def rule(w, dw, config=None, *, out=None):
-            w, dw = np.asarray(w), np.asarray(dw)
+            w = w if isinstance(w, np.ndarray) else float_array("w", w)
             if w.dtype.kind != "f":
                 raise TypeError(f"w must be a floating-point array, got dtype {w.dtype}")
-            if dw.dtype.kind not in "fiub":
-                raise TypeError(f"dw must be an array of real numbers, got dtype {dw.dtype}")
+            dw = float_array("dw", dw)
             if dw.shape != w.shape:
                 raise ValueError(f"dw must have the shape of w, {w.shape}, got {dw.shape}")
             if config is None:
                 config = {}
             if not isinstance(config, dict):
                 raise TypeError(f"config must be a dictionary or None, got {type(config).__name__}")
-            for name, default in defaults.items():
-                config.setdefault(name, default)
-            values = {name: _hyperparameter(config, name) for name in defaults}
+            # A step that is refused leaves config as it was.
+            filled = {**config, **{name: config.get(name, default) for name, default in defaults.items()}}
+            values = {name: _hyperparameter(filled, name) for name in defaults}
             if "t" in values:
                 values["t"] = int(values["t"]) + 1
-            arrays = [_state(config, name, w, in_place=out is not None) for name in state]
+            # In float16 a squared gradient, and ε, would be 0.
+            dtype = np.result_type(w.dtype, np.float32)
+            arrays = [_state(config, name, w, dtype, in_place=out is not None) for name in state]
+            if out is not None and np.may_share_memory(out, dw):
+                dw = dw.copy()
             next_w = _target(w, out)
 
             def update(w, g, *state):
-                formula(w, g.astype(w.dtype, copy=False), *state, **values)
+                wide = w.astype(dtype, copy=False)
+                formula(wide, g.astype(dtype, copy=False), *state, **values)
+                if wide is not w:
+                    w[...] = wide
 
             in_blocks(update, next_w, np.ascontiguousarray(dw), *arrays)
+            config.update(filled)
             config.update(zip(state, arrays, strict=True))
             if "t" in values:
                 config["t"] = values["t"]

@@ -5,6 +5,8 @@ import sys
 
 from tqdm import tqdm
 
+from .layers.arguments import require_integer, require_type
+
 __all__ = ["progress_bar"]
 
 # Set in the kernels of JupyterLab, of VS Code and of Colab; absent when a notebook is run by a tool.
@@ -45,5 +47,13 @@ def progress_bar(total, description, unit):
     -------
     tqdm
         A context manager; call its ``update()`` after each step, and its ``write(line)`` to print meanwhile.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If total is no integer of at least 0, or the others are no text.
     """
-    return _DelayedBar(total=total, desc=description, unit=unit, delay=5, leave=False, disable=not _watched())
+    require_integer("total", total, least=0)
+    require_type("description", description, str, "a text")
+    require_type("unit", unit, str, "a text")
+    return _DelayedBar(total=int(total), desc=description, unit=unit, delay=5, leave=False, disable=not _watched())

@@ -50,6 +50,7 @@ TABLE_SIZE = 192
 
 # Pictures painted at once: few enough for the processor's cache. Another number gives other pictures.
 CHUNK = 50
+MOST_PICTURES = 10**9  # 3 TB of them
 
 
 def load(num_train=11000, num_test=2000, seed=231):
@@ -94,6 +95,8 @@ def _non_negative(name, value):
         raise TypeError(f"{name} must be an integer, got {value!r}") from None
     if number < 0:
         raise ValueError(f"{name} must be 0 or more, got {number}")
+    if name != "seed" and number > MOST_PICTURES:
+        raise ValueError(f"{name} must be at most {MOST_PICTURES}, got {number}")
     return number
 
 

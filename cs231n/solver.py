@@ -3,13 +3,22 @@
 import copy
 import inspect
 import math
-import numbers
 import re
 import warnings
+from collections.abc import Mapping
 
 import numpy as np
 
 from . import checkpoints, optim
+from .layers.arguments import (
+    real_array,
+    require_flag,
+    require_integer,
+    require_number,
+    require_path,
+    require_shape,
+    require_type,
+)
 from .progress import progress_bar
 
 __all__ = ["Solver", "NonFiniteLossWarning"]
@@ -81,13 +90,18 @@ class Solver:
     """
 
     def __init__(self, model, data, **kwargs):
+        if not isinstance(getattr(model, "params", None), dict) or not callable(getattr(model, "loss", None)):
+            raise TypeError(f"model must have a dictionary params and a method loss, got {type(model).__name__}")
+        require_type("data", data, Mapping, "a dictionary")
         self.model = model
         self.X_train, self.y_train = _examples(data, "train")
         self.X_val, self.y_val = _examples(data, "val")
+        shape = len(self.X_val), *self.X_train.shape[1:]
+        require_shape("data['X_val']", self.X_val, shape, "examples of the shape of X_train's")
 
         self.update_rule = _resolve_rule(kwargs.pop("update_rule", "sgd"))
         self._rule_name = _name_of(self.update_rule)
-        self._in_place = "out" in inspect.signature(self.update_rule).parameters
+        self._in_place = _takes_out(self.update_rule)
         self.optim_config = kwargs.pop("optim_config", {})
         self.lr_decay = kwargs.pop("lr_decay", 1.0)
         self.batch_size = kwargs.pop("batch_size", 100)
@@ -108,12 +122,14 @@ class Solver:
             ("num_train_samples", 1, True),
             ("num_val_samples", 1, True),
         ):
-            _require_integer(name, getattr(self, name), least, optional)
-        if not isinstance(self.optim_config, dict):
-            raise TypeError(f"optim_config must be a dictionary, got {self.optim_config!r}")
-        if not isinstance(self.lr_decay, numbers.Real) or not 0 < self.lr_decay < math.inf:
-            raise ValueError(f"lr_decay must be a number above 0, got {self.lr_decay!r}")
-        if self.nonfinite not in ("continue", "stop"):
+            require_integer(name, getattr(self, name), least=least, optional=optional)
+        require_type("optim_config", self.optim_config, dict, "a dictionary")
+        self._try_rule()
+        require_number("lr_decay", self.lr_decay, above=0)
+        if self.checkpoint_name is not None:
+            require_path("checkpoint_name", self.checkpoint_name)
+        require_flag("verbose", self.verbose)
+        if not isinstance(self.nonfinite, str) or self.nonfinite not in ("continue", "stop"):
             raise ValueError(f'nonfinite must be "continue" or "stop", got {self.nonfinite!r}')
         self._reset()
 
@@ -160,6 +176,16 @@ class Solver:
         solver._restore(run)
         solver._checkpoint = path
         return solver
+
+    def _try_rule(self):
+        """Refuse hyperparameters that a rule of the package would refuse at the first step."""
+        if getattr(optim, self._rule_name, None) is self.update_rule:
+            try:
+                self.update_rule(np.zeros(1), np.zeros(1), dict(self.optim_config))
+            except NotImplementedError:
+                pass
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"optim_config must suit {self._rule_name}: {error}") from error
 
     def _reset(self):
         self.epoch = 0
@@ -208,6 +234,12 @@ class Solver:
         -------
         float
         """
+        X, y = _inputs_and_labels("X", X, "y", y)
+        require_shape("y", y, X.shape[:1], "one label for each row of X")
+        require_integer("num_samples", num_samples, least=1, optional=True)
+        require_integer("batch_size", batch_size, least=1)
+        if len(X) == 0:
+            raise ValueError(f"X must hold at least one example, got shape {X.shape}")
         if num_samples is not None and len(X) > num_samples:
             sample = np.random.choice(len(X), num_samples)
             X, y = X[sample], y[sample]
@@ -369,9 +401,20 @@ def _examples(data, split):
     missing = [name for name in (f"X_{split}", f"y_{split}") if name not in data]
     if missing:
         raise ValueError(f"data must hold X_train, y_train, X_val and y_val; {' and '.join(missing)} missing")
-    X, y = data[f"X_{split}"], data[f"y_{split}"]
+    X, y = _inputs_and_labels(f"data['X_{split}']", data[f"X_{split}"], f"data['y_{split}']", data[f"y_{split}"])
     if len(X) != len(y) or len(X) == 0:
         raise ValueError(f"data must hold as many X_{split} as y_{split}, at least one; got {len(X)} and {len(y)}")
+    return X, y
+
+
+def _inputs_and_labels(X_name, X, y_name, y):
+    X, y = real_array(X_name, X), real_array(y_name, y)
+    if X.ndim == 0:
+        raise ValueError(f"{X_name} must have an example a row, got a number")
+    if y.dtype.kind not in "iu" or y.ndim != 1:
+        raise ValueError(f"{y_name} must hold integer class labels of shape (N,), got {y.dtype} {y.shape}")
+    if y.size and y.min() < 0:
+        raise ValueError(f"{y_name} must hold labels from 0 on, got {y.min()}")
     return X, y
 
 
@@ -383,6 +426,14 @@ def _resolve_rule(rule):
     return getattr(optim, rule)
 
 
+def _takes_out(rule):
+    """Whether an update rule can write to a given array."""
+    try:
+        return "out" in inspect.signature(rule).parameters
+    except ValueError as error:  # of a built-in function
+        raise ValueError(f"update_rule must be called as rule(w, dw, config), got {rule!r}") from error
+
+
 def _name_of(rule):
     """Name of an update rule; that of a reader's own rule is none of the package's."""
     name = getattr(rule, "__name__", type(rule).__name__)
@@ -391,10 +442,3 @@ def _name_of(rule):
 
 def _generators(model):
     return [(name, value) for name, value in vars(model).items() if isinstance(value, np.random.Generator)]
-
-
-def _require_integer(name, value, least, optional):
-    if optional and value is None:
-        return
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} must be an integer of at least {least}{' or None' * optional}, got {value!r}")

@@ -1,11 +1,13 @@
 """The lessons' images as a data set of PyTorch."""
 
+from collections.abc import Callable
 from operator import index
 
 import torch
 from torch.utils.data import Dataset
 
 from .data_utils import class_names, data_set_name, get_images
+from .layers.arguments import require_type
 
 __all__ = ["Images"]
 
@@ -44,6 +46,8 @@ class Images(Dataset):
     """
 
     def __init__(self, split, transform=None):
+        if transform is not None:
+            require_type("transform", transform, Callable, "a function or None")
         images, labels = get_images(split)
         self.images, self.labels = torch.from_numpy(images), torch.from_numpy(labels)
         self.classes = class_names()

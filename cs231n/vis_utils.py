@@ -1,6 +1,7 @@
 """Every picture of the lessons.
 
 A function draws on the current figure or on axes of its own, names the axes and sets the title; the caller shows it.
+Arguments that cannot be drawn are refused by their name before there is a figure.
 """
 
 from itertools import cycle
@@ -9,6 +10,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.ticker import MaxNLocator
+
+from . import vis_arguments as wants
+from .layers.arguments import require_shape
+from .vis_arguments import require_length, takes
 
 __all__ = [
     "COLOURS",
@@ -85,6 +90,13 @@ def _displayable(image):
     return (image - low) / (high - low if high > low else 1.0)
 
 
+def _require_format(fmt):
+    try:
+        fmt % 1.0
+    except (TypeError, ValueError) as error:
+        raise ValueError(f'fmt must be a format of one number, such as "%.2f", got {fmt!r}') from error
+
+
 def _bare(ax):
     ax.set_xticks([])
     ax.set_yticks([])
@@ -93,6 +105,9 @@ def _bare(ax):
         spine.set_visible(False)
 
 
+@takes(
+    X=wants.array(4, finite=False, as_float=False), y=wants.class_numbers, names=wants.texts, per_class=wants.count()
+)
 def class_samples(X, y, names, per_class=4):
     """One column of images for each class.
 
@@ -104,15 +119,20 @@ def class_samples(X, y, names, per_class=4):
         Of the classes, in the order of the labels.
     per_class : int
     """
-    fig, axes = plt.subplots(per_class, len(names), figsize=(11, 1.15 * per_class + 0.4))
+    require_shape("y", y, X.shape[:1], "one label for each of X")
+    if y.max() >= len(names):
+        raise ValueError(f"y must hold labels below {len(names)}, one for each of names, got {y.max()}")
+    shown = [[wants.picture("X", X[i]) for i in np.flatnonzero(y == label)[:per_class]] for label in range(len(names))]
+    fig, axes = plt.subplots(per_class, len(names), figsize=(11, 1.15 * per_class + 0.4), squeeze=False)
     for label, name in enumerate(names):
-        for row, index in enumerate(np.flatnonzero(y == label)[:per_class]):
-            axes[row, label].imshow(_displayable(X[index]))
+        for row, image in enumerate(shown[label]):
+            axes[row, label].imshow(_displayable(image))
         axes[0, label].set_title(name, fontsize=10, loc="center")
     for ax in axes.flat:
         _bare(ax)
 
 
+@takes(X=wants.entries(wants.picture), captions=wants.texts, columns=wants.count(), title=wants.text)
 def images(X, captions=None, columns=10, title=None):
     """A sheet of images, row by row.
 
@@ -124,6 +144,8 @@ def images(X, captions=None, columns=10, title=None):
     columns : int
     title : str, optional
     """
+    if captions:
+        require_length("captions", captions, len(X), "one for each of X")
     rows = -(-len(X) // columns)
     fig, axes = plt.subplots(rows, columns, figsize=(11, rows * (1.15 + 0.3 * bool(captions)) + 0.4), squeeze=False)
     for i, ax in enumerate(axes.flat):
@@ -136,6 +158,7 @@ def images(X, captions=None, columns=10, title=None):
         fig.suptitle(title, x=0.01, ha="left", fontsize=12)
 
 
+@takes(W=wants.array(2), image_shape=wants.entries(wants.count(most=10_000), length=3), count=wants.count(most=500))
 def first_layer_weights(W, image_shape=(3, 32, 32), count=20):
     """The weights of first-layer units as pictures, those of largest norm first.
 
@@ -147,10 +170,16 @@ def first_layer_weights(W, image_shape=(3, 32, 32), count=20):
     count : int
         How many units to show.
     """
+    if image_shape[0] * image_shape[1] * image_shape[2] != len(W) or 3 not in (image_shape[0], image_shape[2]):
+        raise ValueError(f"image_shape must be (3, H, W) or (H, W, 3), {len(W)} values as W has, got {image_shape}")
     largest = np.argsort(-np.linalg.norm(W, axis=0))[:count]
     images([W[:, unit].reshape(image_shape) for unit in largest], title="First-layer weights of single units")
 
 
+@takes(
+    ax=wants.axes, curves=wants.named(wants.curve), title=wants.text, xlabel=wants.text, ylabel=wants.text,
+    x=wants.curve, yscale=wants.text,
+)  # fmt: skip
 def lines(ax, curves, title, xlabel, ylabel, x=None, yscale="linear"):
     """Named curves on one pair of axes.
 
@@ -164,6 +193,10 @@ def lines(ax, curves, title, xlabel, ylabel, x=None, yscale="linear"):
     yscale : str
         "linear", "log" or "symlog".
     """
+    if yscale not in ("linear", "log", "symlog"):
+        raise ValueError(f'yscale must be "linear", "log" or "symlog", got {yscale!r}')
+    for name, values in curves.items() if x is not None else ():
+        require_length(f"curves[{name!r}]", values, len(x), "as many as x")
     for (name, values), marker in zip(curves.items(), cycle(MARKERS)):
         where = np.arange(1, len(values) + 1) if x is None else x
         few = len(values) <= 20
@@ -172,6 +205,7 @@ def lines(ax, curves, title, xlabel, ylabel, x=None, yscale="linear"):
     ax.legend(fontsize=9)
 
 
+@takes(activations=wants.named(wants.curve), gradients=wants.named(wants.curve))
 def layer_statistics(activations, gradients):
     """Spread of activations and gradients from layer to layer, on logarithmic axes.
 
@@ -187,6 +221,7 @@ def layer_statistics(activations, gradients):
         ax.set_xticks(range(1, 1 + len(next(iter(activations.values())))))
 
 
+@takes(weights=wants.named(wants.array(2)))
 def unit_weights(weights):
     """The weights of all units of a layer side by side, for several initializations.
 
@@ -203,6 +238,7 @@ def unit_weights(weights):
         ax.grid(False)
 
 
+@takes(scores=wants.array(1), probabilities=wants.array(1), names=wants.texts)
 def softmax_picture(scores, probabilities, names):
     """Scores beside the probabilities that softmax makes of them, and the loss over the true class's probability.
 
@@ -212,6 +248,8 @@ def softmax_picture(scores, probabilities, names):
     names : sequence of str
         Of the C classes.
     """
+    require_shape("probabilities", probabilities, scores.shape, "the shape of scores")
+    require_length("names", names, len(scores), "one for each score")
     fig, axes = plt.subplots(1, 3, figsize=(11, 2.8))
     for ax, values, title in zip(axes, (scores, probabilities), ("Scores", "Probabilities"), strict=False):
         bars = ax.bar(names, values, color=COLOURS[: len(names)])
@@ -223,6 +261,10 @@ def softmax_picture(scores, probabilities, names):
     axes[2].set(title="Loss of one example", xlabel="probability of the true class", ylabel="−log p")
 
 
+@takes(
+    ax=wants.axes, accuracy=wants.array(2, finite=False), learning_rates=wants.array(1, above=0),
+    weight_scales=wants.array(1, above=0), title=wants.text,
+)  # fmt: skip
 def accuracy_map(ax, accuracy, learning_rates, weight_scales, title):
     """Accuracy over learning rate and weight scale, as colours.
 
@@ -239,12 +281,21 @@ def accuracy_map(ax, accuracy, learning_rates, weight_scales, title):
     matplotlib image
         For a colour bar.
     """
+    shape = len(weight_scales), len(learning_rates)
+    require_shape("accuracy", accuracy, shape, "a row for each of weight_scales, a column for each of learning_rates")
+    for name, values in (("learning_rates", learning_rates), ("weight_scales", weight_scales)):
+        if (np.diff(values) <= 0).any():
+            raise ValueError(f"{name} must increase, got {values}")
     image = ax.pcolormesh(learning_rates, weight_scales, accuracy, vmin=0, vmax=1, shading="nearest")
     ax.set(title=title, xlabel="learning rate", ylabel="weight scale", xscale="log", yscale="log")
     ax.grid(False)
     return image
 
 
+@takes(
+    paths=wants.named(wants.array(2)), loss=wants.function, xlim=wants.entries(wants.number(), 2),
+    ylim=wants.entries(wants.number(), 2),
+)  # fmt: skip
 def bowl_paths(paths, loss, xlim=(-10.5, 10.5), ylim=(-3.5, 3.5)):
     """Ways down a two-dimensional loss, one pair of axes each, with its contours.
 
@@ -256,12 +307,19 @@ def bowl_paths(paths, loss, xlim=(-10.5, 10.5), ylim=(-3.5, 3.5)):
         ``loss(x, y)`` on arrays.
     xlim, ylim : pair of float
     """
+    for name, path in paths.items():
+        require_shape(f"paths[{name!r}]", path, (len(path), 2), "two weights a row")
+    for name, (low, high) in (("xlim", xlim), ("ylim", ylim)):
+        if not low < high:
+            raise ValueError(f"{name} must go from a number to a larger one, got {(low, high)}")
+    x, y = np.meshgrid(np.linspace(*xlim, 120), np.linspace(*ylim, 80))
+    heights = wants.array(2)("loss(x, y)", loss(x, y))
+    require_shape("loss(x, y)", heights, x.shape, "that of x and y")
     columns = min(3, len(paths))
     rows = -(-len(paths) // columns)
     fig, axes = plt.subplots(rows, columns, figsize=(11, 2.5 * rows), sharex=True, sharey=True, squeeze=False)
-    x, y = np.meshgrid(np.linspace(*xlim, 120), np.linspace(*ylim, 80))
     for ax, (name, path), colour in zip(axes.flat, paths.items(), cycle(COLOURS)):
-        ax.contour(x, y, loss(x, y), levels=np.geomspace(0.05, 100, 12), colors="0.75", linewidths=0.8, norm=LogNorm())
+        ax.contour(x, y, heights, levels=np.geomspace(0.05, 100, 12), colors="0.75", linewidths=0.8, norm=LogNorm())
         ax.plot(*np.asarray(path).T, "o-", color=colour, markersize=3, linewidth=1.2)
         ax.plot(0, 0, "k+", markersize=10)
         ax.set(title=name, xlim=xlim, ylim=ylim)
@@ -274,6 +332,7 @@ def bowl_paths(paths, loss, xlim=(-10.5, 10.5), ylim=(-3.5, 3.5)):
         ax.set_visible(False)
 
 
+@takes(solvers=wants.named(wants.run), smooth=wants.number(least=0, most=1 - 1e-9))
 def learning_curves(solvers, smooth=0.9):
     """Loss, training accuracy and validation accuracy of several runs.
 
@@ -302,6 +361,7 @@ def learning_curves(solvers, smooth=0.9):
     left.legend(fontsize=9)
 
 
+@takes(ax=wants.axes, values=wants.named(wants.number()), title=wants.text, xlabel=wants.text)
 def bars(ax, values, title, xlabel):
     """A number for each name, as labelled horizontal bars from top to bottom.
 
@@ -319,6 +379,7 @@ def bars(ax, values, title, xlabel):
     ax.grid(False, axis="y")
 
 
+@takes(stages=wants.named(wants.array(2)))
 def feature_histograms(stages):
     """Distribution of single features over a batch, one picture a stage.
 
@@ -327,9 +388,13 @@ def feature_histograms(stages):
     stages : dict of str to array (N, D)
         At most seven features D.
     """
+    for name, x in stages.items():
+        if x.shape[1] > len(COLOURS):
+            raise ValueError(f"stages[{name!r}] must have at most {len(COLOURS)} features, got {x.shape[1]}")
     fig, axes = plt.subplots(1, len(stages), figsize=(11, 3))
     for ax, (name, x) in zip(np.atleast_1d(axes), stages.items(), strict=True):
-        bins = np.linspace(x.min(), x.max(), 60)
+        low, high = (x.min(), x.max()) if x.min() < x.max() else (x.min() - 0.5, x.min() + 0.5)
+        bins = np.linspace(low, high, 60)
         for feature, colour in zip(range(x.shape[1]), COLOURS):
             style = {"histtype": "stepfilled", "alpha": 0.35, "density": True}
             ax.hist(x[:, feature], bins, color=colour, label=f"feature {feature + 1}", **style)
@@ -394,6 +459,7 @@ def batchnorm_graph():
         )
 
 
+@takes(shares=wants.named(wants.booleans(3)))
 def normalization_cubes(shares):
     """Blocks of activations, with those that share a mean and a variance with the first one in colour.
 
@@ -423,6 +489,7 @@ def normalization_cubes(shares):
         _bare(ax)
 
 
+@takes(panels=wants.named(wants.named(wants.run)))
 def training_accuracies(panels):
     """Training accuracy after each epoch, one pair of axes a panel, on one scale.
 
@@ -431,13 +498,19 @@ def training_accuracies(panels):
     panels : dict of str to dict of str to Solver
         Under the title of a panel, the runs in it.
     """
+    histories = {
+        title: {name: solver.train_acc_history for name, solver in solvers.items()} for title, solvers in panels.items()
+    }
+    for title, curves in histories.items():
+        if len({len(curve) for curve in curves.values()}) > 1:
+            raise ValueError(f"panels[{title!r}] must hold runs of equally many epochs")
     fig, axes = plt.subplots(1, len(panels), figsize=(11, 3.3), sharey=True)
-    for ax, (title, solvers) in zip(np.atleast_1d(axes), panels.items(), strict=True):
-        curves = {name: solver.train_acc_history for name, solver in solvers.items()}
+    for ax, (title, curves) in zip(np.atleast_1d(axes), histories.items(), strict=True):
         epochs = range(len(next(iter(curves.values()))))
         lines(ax, curves, title, "epoch", "training accuracy", x=epochs)
 
 
+@takes(true=wants.class_numbers, predicted=wants.class_numbers, names=wants.texts)
 def confusion_matrix(true, predicted, names):
     """How often each class was taken for each other one, as shares of the true class.
 
@@ -451,6 +524,10 @@ def confusion_matrix(true, predicted, names):
     array (C, C)
         Row: the true class; column: the prediction; each row sums to 1.
     """
+    require_shape("predicted", predicted, true.shape, "the shape of true")
+    for name, labels in (("true", true), ("predicted", predicted)):
+        if labels.max() >= len(names):
+            raise ValueError(f"{name} must hold labels below {len(names)}, one of names each, got {labels.max()}")
     shares = np.zeros((len(names), len(names)))
     np.add.at(shares, (true, predicted), 1)
     shares /= np.maximum(1, shares.sum(axis=1, keepdims=True))
@@ -505,6 +582,10 @@ def _canvas(width, height, unit):
     return ax
 
 
+@takes(
+    arrays=wants.named(wants.array(2, finite=False)), marked=wants.named(wants.array(2)),
+    faint=wants.named(wants.booleans(2)), row_names=wants.texts,
+)  # fmt: skip
 def numbers(arrays, marked=None, faint=None, row_names=None):
     """Small arrays side by side, with their numbers in the cells; NaN is drawn as a hatched cell.
 
@@ -520,6 +601,15 @@ def numbers(arrays, marked=None, faint=None, row_names=None):
         Of the rows of the first array.
     """
     marked, faint = marked or {}, faint or {}
+    for what, cells in (("marked", marked), ("faint", faint)):
+        for title, values in cells.items():
+            if title not in arrays:
+                raise ValueError(f"{what} must name some of arrays, got {title!r}")
+            require_shape(f"{what}[{title!r}]", values, arrays[title].shape, "that of the array")
+            if values.min() < 0 or values.max() > len(COLOURS):
+                raise ValueError(f"{what}[{title!r}] must hold numbers from 0 to {len(COLOURS)}, got {values}")
+    if row_names:
+        require_length("row_names", row_names, len(next(iter(arrays.values()))), "one for each row of the first array")
     left = 0.1 + 0.27 * max(map(len, row_names or [""]))
     places = []
     for title, array in arrays.items():
@@ -540,6 +630,7 @@ def numbers(arrays, marked=None, faint=None, row_names=None):
         ax.text(places[0] - 0.2, top + row + 0.5, name, ha="right", va="center", fontsize=10)
 
 
+@takes(x=wants.array(2, finite=False), w=wants.array(2, finite=False))
 def windows_as_columns(x, w):
     """How a convolution with stride 1 becomes a matrix product: each window of x a column, the filter a row.
 
@@ -549,6 +640,8 @@ def windows_as_columns(x, w):
     w : array (HH, WW)
     """
     (H, W), (HH, WW) = x.shape, w.shape
+    if HH > H or WW > W:
+        raise ValueError(f"w must be no larger than x, {x.shape}, got {w.shape}")
     H_out, W_out = H - HH + 1, W - WW + 1
     windows = np.lib.stride_tricks.sliding_window_view(x, w.shape).reshape(H_out * W_out, HH * WW)
     height = max(H, HH * WW)
@@ -586,6 +679,10 @@ def windows_as_columns(x, w):
     put(w.reshape(1, -1) @ windows.T, out_left, middle, "out, a row", column_colours)
 
 
+@takes(
+    pictures=wants.named(wants.array(2, 3, finite=False)), columns=wants.count(),
+    frame=wants.count(least=0, most=10_000),
+)  # fmt: skip
 def photographs(pictures, columns=4, frame=0):
     """Pictures side by side, on the scale 0…255; NaN is hatched.
 
@@ -597,6 +694,11 @@ def photographs(pictures, columns=4, frame=0):
     frame : int
         Width in pixels of a border that was added to the pictures; a dashed line marks where it begins.
     """
+    for title, picture in pictures.items():
+        if picture.ndim == 3 and picture.shape[2] != 3:
+            raise ValueError(f"pictures[{title!r}] must have shape (H, W) or (H, W, 3), got {picture.shape}")
+        if 2 * frame >= min(picture.shape[:2]):
+            raise ValueError(f"frame must leave some of pictures[{title!r}], {picture.shape}, got {frame}")
     rows = -(-len(pictures) // columns)
     H, W = next(iter(pictures.values())).shape[:2]
     height = rows * (11 / columns * H / W + 0.3)
@@ -617,6 +719,7 @@ def photographs(pictures, columns=4, frame=0):
         ax.set_title(title, fontsize=10)
 
 
+@takes(geometries=wants.named(wants.entries(wants.count(least=0), 4)), columns=wants.count())
 def window_positions(geometries, columns=2):
     """Where a window lies along one axis, position by position; pixels that no window covers are crossed out.
 
@@ -626,6 +729,9 @@ def window_positions(geometries, columns=2):
         Under their titles.
     columns : int
     """
+    for title, (H, f, pad, stride) in geometries.items():
+        if 0 in (H, f, stride):
+            raise ValueError(f"geometries[{title!r}] must have only pad 0, got {(H, f, pad, stride)}")
     rows = -(-len(geometries) // columns)
     fig, axes = plt.subplots(rows, columns, figsize=(11, 2.35 * rows), squeeze=False)
     for ax in axes.flat[len(geometries) :]:
@@ -655,6 +761,7 @@ def window_positions(geometries, columns=2):
             spine.set_visible(False)
 
 
+@takes(seconds=wants.named(wants.named(wants.number(above=0), most=len(COLOURS))), title=wants.text)
 def durations(seconds, title):
     """Times side by side on a logarithmic axis, as bars.
 
@@ -665,6 +772,9 @@ def durations(seconds, title):
     title : str
     """
     ways = list(next(iter(seconds.values())))
+    for task, times in seconds.items():
+        if not times.keys() <= set(ways):
+            raise ValueError(f"seconds[{task!r}] must have ways of the first task, {ways}, got {list(times)}")
     fig, ax = plt.subplots(figsize=(8, 0.4 + 0.32 * len(ways) * len(seconds)))
     for i, way in enumerate(ways):
         times = {task: 1e3 * times[way] for task, times in enumerate(seconds.values()) if way in times}
@@ -680,6 +790,7 @@ def durations(seconds, title):
     ax.legend(fontsize=9)
 
 
+@takes(Xs=wants.array(4), ubound=wants.number(), padding=wants.count(least=0))
 def visualize_grid(Xs, ubound=255.0, padding=1):
     """Images as one large image, in a square grid, each stretched to its own full range.
 
@@ -705,6 +816,7 @@ def visualize_grid(Xs, ubound=255.0, padding=1):
     return grid
 
 
+@takes(nets=wants.named(wants.entries(wants.booleans(1))), widths=wants.entries(wants.count()), per_row=wants.count())
 def masked_nets(nets, widths, per_row=4):
     """A fully connected net drawn several times, each time with some units left out.
 
@@ -717,6 +829,12 @@ def masked_nets(nets, widths, per_row=4):
     per_row : int
         Drawings in a row.
     """
+    if len(widths) < 2:
+        raise ValueError(f"widths must have those of inputs and outputs at least, got {widths}")
+    for title, masks in nets.items():
+        if [len(mask) for mask in masks] != widths[1:-1]:
+            raise ValueError(f"nets[{title!r}] must hold masks of {widths[1:-1]} units, as widths has, "
+                             f"got {[len(mask) for mask in masks]}")
     rows = -(-len(nets) // per_row)
     fig, axes = plt.subplots(rows, per_row, figsize=(11, 2.7 * rows), squeeze=False)
     for ax in axes.flat:
@@ -739,6 +857,7 @@ def masked_nets(nets, widths, per_row=4):
         ax.set(xlim=(-0.4, len(widths) - 0.6), ylim=(-max(widths) / 2 - 0.1, max(widths) / 2 + 0.1))
 
 
+@takes(masks=wants.named(wants.booleans(2)))
 def mask_images(masks):
     """Masks side by side: dark where a value is kept, light where it is dropped.
 
@@ -755,6 +874,7 @@ def mask_images(masks):
     np.atleast_1d(axes)[0].set_ylabel("example")
 
 
+@takes(p=wants.array(1), shares=wants.array(2), n=wants.count(most=2**53))
 def kept_shares(p, shares, n):
     """The share kept by each of many masks, less the probability to keep, and the spread of that share.
 
@@ -767,6 +887,9 @@ def kept_shares(p, shares, n):
     n : int
         Values a mask has.
     """
+    require_shape("shares", shares, (len(p), shares.shape[1]), "a row for each p")
+    if p.min() < 0 or p.max() > 1:
+        raise ValueError(f"p must hold probabilities, from 0 to 1, got {p}")
     fig, (left, right) = plt.subplots(1, 2, figsize=(11, 3.4))
     fine = np.linspace(0, 1, 200)
     spread = np.sqrt(fine * (1 - fine) / n)
@@ -785,6 +908,10 @@ def kept_shares(p, shares, n):
     right.legend(fontsize=9, loc="lower center")
 
 
+@takes(
+    ax=wants.axes, curves=wants.named(wants.array(2, finite=False)), title=wants.text, xlabel=wants.text,
+    ylabel=wants.text, x=wants.curve,
+)  # fmt: skip
 def bands(ax, curves, title, xlabel, ylabel, x=None):
     """Named curves, each the mean of several runs in a band of one standard deviation to either side.
 
@@ -797,8 +924,9 @@ def bands(ax, curves, title, xlabel, ylabel, x=None):
     x : sequence of numbers, optional
         Default 0, 1, ….
     """
+    for name, runs in curves.items() if x is not None else ():
+        require_shape(f"curves[{name!r}]", runs, (len(runs), len(x)), "as many points as x")
     for (name, runs), marker, colour in zip(curves.items(), cycle(MARKERS), cycle(COLOURS)):
-        runs = np.asarray(runs)
         mean, spread = runs.mean(axis=0), runs.std(axis=0)
         where = np.arange(len(mean)) if x is None else x
         ax.plot(where, mean, color=colour, label=name, marker=marker if len(mean) <= 30 else None, markersize=4)
@@ -808,6 +936,10 @@ def bands(ax, curves, title, xlabel, ylabel, x=None):
     ax.legend(fontsize=9)
 
 
+@takes(
+    ax=wants.axes, values=wants.named(wants.array(1)), groups=wants.texts, title=wants.text, ylabel=wants.text,
+    fmt=wants.text,
+)  # fmt: skip
 def grouped_bars(ax, values, groups, title, ylabel, fmt="%.2f"):
     """Bars in groups, their heights written above them.
 
@@ -821,6 +953,9 @@ def grouped_bars(ax, values, groups, title, ylabel, fmt="%.2f"):
     fmt : str
         Of the heights.
     """
+    for name, heights in values.items():
+        require_length(f"values[{name!r}]", heights, len(groups), "one for each of groups")
+    _require_format(fmt)
     where, width = np.arange(len(groups)), 0.8 / len(values)
     for i, (name, heights) in enumerate(values.items()):
         bars = ax.bar(where + (i - (len(values) - 1) / 2) * width, heights, width, label=name)
@@ -833,6 +968,7 @@ def grouped_bars(ax, values, groups, title, ylabel, fmt="%.2f"):
     ax.legend(fontsize=9, ncols=len(values), loc="upper left")
 
 
+@takes(ax=wants.axes, x=wants.array(1), y=wants.array(1), title=wants.text, xlabel=wants.text, ylabel=wants.text)
 def against_diagonal(ax, x, y, title, xlabel, ylabel):
     """Points that lie on the diagonal where two measurements agree.
 
@@ -842,6 +978,7 @@ def against_diagonal(ax, x, y, title, xlabel, ylabel):
     x, y : arrays (N,)
     title, xlabel, ylabel : str
     """
+    require_shape("y", y, x.shape, "the shape of x")
     ends = [min(x.min(), y.min()), max(x.max(), y.max())]
     ax.plot(ends, ends, color="0.6", linewidth=1.2, label="equal")
     ax.plot(x, y, "o", markersize=3.5, label="one unit")
@@ -852,6 +989,10 @@ def against_diagonal(ax, x, y, title, xlabel, ylabel):
 # Graphs, volumes and the parameters of a convolution: the pictures of the lesson on PyTorch
 
 
+@takes(
+    edges=wants.named(wants.entries(wants.anything), keys=object), labels=wants.named(wants.text, keys=object),
+    title=wants.text, highlighted=wants.collection, leftward=wants.flag, height=wants.number(above=0, most=100),
+)  # fmt: skip
 def graph(edges, labels, title, highlighted=(), leftward=False, height=2.2):
     """A directed graph without cycles, one column for each step away from where it begins.
 
@@ -868,11 +1009,18 @@ def graph(edges, labels, title, highlighted=(), leftward=False, height=2.2):
     height : float
         Of the figure, in inches.
     """
+    for node, ends in edges.items():
+        if not all(end in edges for end in ends):
+            raise ValueError(f"edges must have an entry for each node, got arrows from {node!r} to {ends}")
+    if labels.keys() != edges.keys():
+        raise ValueError(f"labels must have a text for each node of edges, got {list(labels)} for {list(edges)}")
     column = dict.fromkeys(edges, 0)
     for _ in edges:  # the longest way decides, and none is longer than there are nodes
         for start, ends in edges.items():
             for end in ends:
                 column[end] = max(column[end], column[start] + 1)
+    if any(column[end] <= column[start] for start, ends in edges.items() for end in ends):
+        raise ValueError("edges must have no cycle, got arrows that lead back to where they begin")
     columns = [[node for node in edges if column[node] == i] for i in range(1 + max(column.values()))]
     row = {}
     for nodes in columns:
@@ -905,6 +1053,7 @@ def graph(edges, labels, title, highlighted=(), leftward=False, height=2.2):
             )  # fmt: skip
 
 
+@takes(shapes=wants.named(wants.entries(wants.count(most=10_000_000))), title=wants.text)
 def volumes(shapes, title):
     """What a convolutional net makes of an image, stage by stage, as blocks and rows.
 
@@ -914,6 +1063,11 @@ def volumes(shapes, title):
         Under the name of the stage. Channels go to the right, with their number's square root.
     title : str
     """
+    for name, shape in shapes.items():
+        if len(shape) not in (1, 3):
+            raise ValueError(f"shapes[{name!r}] must be (C, H, W) or (D,), got {shape}")
+    if all(len(shape) == 1 for shape in shapes.values()):
+        raise ValueError(f"shapes must hold a (C, H, W) at least, got {shapes}")
     fig, ax = plt.subplots(figsize=(11, 2.9))
     _bare(ax)
     left = 0.0
@@ -937,6 +1091,7 @@ def volumes(shapes, title):
     ax.set(title=title, xlim=(-9, left - 18), ylim=(-tallest / 2 - 13, tallest / 2 + 10), aspect="equal")
 
 
+@takes(panels=wants.named(wants.convolution))
 def filter_positions(panels):
     """Which pixels two neighbouring windows of a convolution look at; grey pixels are padding.
 
@@ -960,6 +1115,7 @@ def filter_positions(panels):
         _bare(ax)
 
 
+@takes(panels=wants.named(wants.entries(wants.count(), 3)))
 def channel_groups(panels):
     """Which input channels each output channel of a convolution is made of.
 
@@ -968,6 +1124,10 @@ def channel_groups(panels):
     panels : dict of str to tuple (in_channels, out_channels, groups)
         Under their titles.
     """
+    for title, (C, F, G) in panels.items():
+        if C % G or F % G or G > len(COLOURS):
+            raise ValueError(f"panels[{title!r}] must have at most {len(COLOURS)} groups, a divisor of both numbers of "
+                             f"channels, got {(C, F, G)}")
     fig, axes = plt.subplots(1, len(panels), figsize=(11, 2.5))
     for ax, (title, (C, F, G)) in zip(np.atleast_1d(axes), panels.items()):
         x_in, x_out = np.arange(C) - (C - 1) / 2, np.arange(F) - (F - 1) / 2
@@ -984,6 +1144,7 @@ def channel_groups(panels):
     first.tick_params(length=0)
 
 
+@takes(settings=wants.having(rate=wants.function, size=wants.function))
 def training_plan(settings):
     """Learning rate and size of the images over a training of the challenge.
 

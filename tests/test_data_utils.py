@@ -280,6 +280,11 @@ def test_an_unknown_data_set_is_an_error(monkeypatch):
         get_CIFAR10_data()
 
 
+def test_numbers_of_images_may_be_of_a_narrow_type(cifar10):
+    data = get_CIFAR10_data(**{**SPLIT, "num_training": np.int8(120), "num_validation": np.int8(30)})
+    assert (len(data["X_train"]), len(data["X_val"])) == (120, 30)
+
+
 @pytest.mark.parametrize(
     ("asked", "error", "message"),
     [
@@ -291,7 +296,7 @@ def test_an_unknown_data_set_is_an_error(monkeypatch):
         ({"num_training": 171}, ValueError, r"num_training \+ num_validation is 201, but CIFAR-10 has only 200"),
         ({"num_training": 49000}, ValueError, "only 200"),
         ({"num_test": 41}, ValueError, "num_test is 41, but CIFAR-10 has only 40"),
-        ({"dtype": np.uint8}, ValueError, "dtype is uint8"),
+        ({"dtype": np.uint8}, ValueError, "dtype must be a floating-point type, got .*uint8"),
     ],
 )
 def test_what_cannot_be_served_is_refused(cifar10, asked, error, message):

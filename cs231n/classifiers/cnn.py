@@ -1,5 +1,7 @@
 """Convolutional networks."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..layer_utils import (
@@ -9,7 +11,14 @@ from ..layer_utils import (
     conv_relu_pool_forward,
 )
 from ..layers import affine_backward, affine_forward, softmax_loss
-from ..layers.arguments import float_array, require_float_type, require_number, require_positive_integer, require_shape
+from ..layers.arguments import (
+    float_array,
+    require_float_type,
+    require_integer,
+    require_labels,
+    require_number,
+    require_shape,
+)
 from ..threads import one_blas_thread
 from .weights import add_penalty, initial_weights
 
@@ -64,10 +73,11 @@ class ThreeLayerConvNet:
         reg=0.0,
         dtype=np.float32,
     ):
-        if np.shape(input_dim) != (3,):
+        input_dim = input_dim.tolist() if isinstance(input_dim, np.ndarray) else input_dim
+        if not isinstance(input_dim, Sequence) or len(input_dim) != 3:
             raise ValueError(f"input_dim must be (C, H, W), got {input_dim!r}")
         for size in input_dim:
-            require_positive_integer("input_dim", size)
+            require_integer("input_dim", size, least=1)
         C, H, W = input_dim
         if H % 2 or W % 2:
             raise ValueError(f"input_dim must have an even height and width, for 2×2 pooling, got {input_dim!r}")
@@ -77,7 +87,7 @@ class ThreeLayerConvNet:
             ("hidden_dim", hidden_dim),
             ("num_classes", num_classes),
         ):
-            require_positive_integer(name, value)
+            require_integer(name, value, least=1)
         if filter_size % 2 == 0:
             raise ValueError(f"filter_size must be odd, for padding that keeps the image's size, got {filter_size}")
         require_number("reg", reg, least=0)
@@ -119,6 +129,8 @@ class ThreeLayerConvNet:
         """
         X = float_array("X", X).astype(self.dtype, copy=False)
         require_shape("X", X, (*X.shape[:1], *self.input_dim), "images of the shape input_dim")
+        if y is not None:
+            require_labels(y, X, len(self.params["b3"]))
         params = self.params
         out, conv_cache = conv_relu_pool_forward(X, params["W1"], params["b1"], self.conv_param, POOL_PARAM)
         out, hidden_cache = affine_relu_forward(out, params["W2"], params["b2"])

@@ -1,6 +1,7 @@
 """Fully connected networks."""
 
-import numbers
+import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -17,7 +18,14 @@ from ..layers import (
     relu_forward,
     softmax_loss,
 )
-from ..layers.arguments import float_array, require_float_type, require_number, require_positive_integer
+from ..layers.arguments import (
+    float_array,
+    require_float_type,
+    require_integer,
+    require_labels,
+    require_number,
+    require_seed,
+)
 from ..threads import one_blas_thread
 from .weights import add_penalty, initial_weights
 
@@ -80,18 +88,19 @@ class FullyConnectedNet:
         dtype=np.float32,
         seed=None,
     ):
-        if np.ndim(hidden_dims) != 1:
+        hidden_dims = hidden_dims.tolist() if isinstance(hidden_dims, np.ndarray) else hidden_dims
+        if not isinstance(hidden_dims, Sequence) or isinstance(hidden_dims, (str, bytes)):
             raise ValueError(f"hidden_dims must be a sequence of integers, got {hidden_dims!r}")
         dims = [input_dim, *hidden_dims, num_classes]
         for name, dim in zip(["input_dim", *["hidden_dims"] * len(hidden_dims), "num_classes"], dims, strict=True):
-            require_positive_integer(name, dim)
+            require_integer(name, dim, least=1)
         require_number("reg", reg, least=0)
-        if normalization not in (None, *NORMALIZATIONS):
+        if not isinstance(normalization, str | None) or normalization not in (None, *NORMALIZATIONS):
             raise ValueError(f'normalization must be None, "batchnorm" or "layernorm", got {normalization!r}')
         require_number("dropout_keep_ratio", dropout_keep_ratio, above=0, most=1)
         require_float_type("dtype", dtype)
-        if seed is not None and not isinstance(seed, numbers.Integral):
-            raise ValueError(f"seed must be an integer or None, got {seed!r}")
+        if seed is not None:
+            require_seed("seed", seed)
 
         self.normalization = normalization
         self.use_dropout = dropout_keep_ratio != 1
@@ -131,6 +140,11 @@ class FullyConnectedNet:
             With labels: the gradient of the loss for each of ``params``, under the same names.
         """
         out = float_array("X", X).astype(self.dtype, copy=False)
+        D, C = len(self.params["W1"]), len(self.params[f"b{self.num_layers}"])
+        if out.ndim == 0 or math.prod(out.shape[1:]) != D:
+            raise ValueError(f"X must have shape (N, d_1, ..., d_k) with inputs of {D} values, got {out.shape}")
+        if y is not None:
+            require_labels(y, out, C)
         for layer_param in (self.dropout_param, *self.bn_params):
             layer_param["mode"] = "test" if y is None else "train"
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from .. import initializers
 from ..blocks import in_blocks
-from ..layers.arguments import require_number
+from ..layers.arguments import require_number, require_shape, require_type
 
 __all__ = ["add_penalty", "initial_weights"]
 
@@ -33,7 +33,7 @@ def initial_weights(shape, weight_scale):
             raise ValueError(f'weight_scale must be a number, "xavier" or "kaiming", got {weight_scale!r}')
         return getattr(initializers, weight_scale)(shape)
     require_number("weight_scale", weight_scale, least=0)
-    return initializers.normal(shape, weight_scale)
+    return initializers.normal(shape, float(weight_scale))
 
 
 def add_penalty(params, grads, reg):
@@ -50,6 +50,13 @@ def add_penalty(params, grads, reg):
     float
         The penalty.
     """
+    require_type("params", params, dict, "a dictionary of arrays")
+    require_type("grads", grads, dict, "a dictionary of arrays")
+    require_number("reg", reg, least=0)
+    for name in filter(_is_weight, params):
+        shape = np.shape(params[name])
+        require_shape(f"grads[{name!r}]", np.asarray(grads.get(name)), shape, f"that of params[{name!r}]")
+    reg = float(reg)
     if reg == 0:
         return 0.0
 
@@ -58,7 +65,11 @@ def add_penalty(params, grads, reg):
 
     penalty = 0.0
     for name, W in params.items():
-        if name.startswith("W"):
+        if _is_weight(name):
             in_blocks(add_decay, grads[name], np.ascontiguousarray(W))
             penalty += 0.5 * reg * float(np.vdot(W, W))
     return penalty
+
+
+def _is_weight(name):
+    return name.startswith("W")

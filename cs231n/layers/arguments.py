@@ -2,21 +2,28 @@
 
 import math
 import numbers
+import os
 
 import numpy as np
 
 __all__ = [
     "as_array",
+    "as_float",
     "class_labels",
     "float_array",
     "layer_mode",
+    "real_array",
     "require_flag",
     "require_float_type",
+    "require_integer",
+    "require_labels",
     "require_number",
     "require_number_in",
+    "require_path",
     "require_positive_integer",
     "require_seed",
     "require_shape",
+    "require_type",
 ]
 
 
@@ -70,14 +77,15 @@ def require_positive_integer(name, value):
 
 def require_number(name, value, *, above=-math.inf, least=-math.inf, most=math.inf):
     """Raise ``ValueError`` unless ``value`` is a finite number greater than ``above``, from ``least`` to ``most``."""
-    number = _float(value) if isinstance(value, numbers.Real) else math.nan
+    number = as_float(value) if isinstance(value, numbers.Real) else math.nan
     if not (max(above, least) <= number <= most and above < number < math.inf):
         bounds = (("above", above), ("of at least", least), ("at most", most))
         wanted = " and ".join(f"{words} {bound}" for words, bound in bounds if math.isfinite(bound))
         raise ValueError(f"{name} must be a number {wanted}, got {value!r}")
 
 
-def _float(number):
+def as_float(number):
+    """A real number as Python's float, infinity where it is too large for one."""
     try:
         return float(number)
     except OverflowError:  # an integer, too large for it
@@ -92,7 +100,11 @@ def require_number_in(name, value, dtype):
 
 def require_float_type(name, dtype):
     """Raise ``ValueError`` unless ``dtype`` is a floating-point type."""
-    if np.dtype(dtype).kind != "f":
+    try:
+        kind = np.dtype(dtype).kind
+    except TypeError:
+        kind = None
+    if kind != "f":
         raise ValueError(f"{name} must be a floating-point type, got {dtype!r}")
 
 
@@ -114,8 +126,10 @@ def layer_mode(name, param):
     return mode
 
 
-def class_labels(y, scores):
+def class_labels(y, scores, name="x"):
     """``y`` as an integer array of shape (N,) with values in [0, C), for scores of shape (N, C).
+
+    ``name`` is what the caller calls the scores.
 
     Raises
     ------
@@ -125,14 +139,52 @@ def class_labels(y, scores):
         If there are no scores, if the shapes disagree, or a label names no column of the scores.
     """
     if scores.ndim != 2 or scores.size == 0:
-        raise ValueError(f"x must hold scores of shape (N, C) with N and C at least 1, got {scores.shape}")
+        raise ValueError(f"{name} must hold scores of shape (N, C) with N and C at least 1, got {scores.shape}")
     y = as_array("y", y)
     if y.dtype.kind not in "iu":
         raise TypeError(f"y must hold integer class labels, got dtype {y.dtype}")
-    require_shape("y", y, scores.shape[:1], f"one label for each row of x, {scores.shape}")
+    require_shape("y", y, scores.shape[:1], f"one label for each row of {name}, {scores.shape}")
     if y.min() < 0 or y.max() >= scores.shape[1]:
         raise ValueError(
-            f"y must hold labels from 0 to {scores.shape[1] - 1} (x has {scores.shape[1]} columns), "
+            f"y must hold labels from 0 to {scores.shape[1] - 1} for the {scores.shape[1]} columns of {name}, "
             f"got labels from {y.min()} to {y.max()}"
         )
     return y
+
+
+def require_labels(y, X, num_classes):
+    """Raise an error unless ``y`` has a label below ``num_classes`` for each input in ``X``, one at least."""
+    if len(X) == 0:
+        raise ValueError(f"X must hold inputs for scores (N, C) with N and C at least 1, got {(0, num_classes)}")
+    class_labels(y, np.broadcast_to(0.0, (len(X), num_classes)), name="the scores of X")
+
+
+def require_type(name, value, types, wanted):
+    """Raise ``TypeError`` unless ``value`` is of one of the ``types``; ``wanted`` says what that is in words."""
+    if not isinstance(value, types):
+        raise TypeError(f"{name} must be {wanted}, got {type(value).__name__}")
+
+
+def require_path(name, value):
+    """Raise ``TypeError`` unless ``value`` is a string or path, ``ValueError`` where no file can be called so."""
+    require_type(name, value, (str, os.PathLike), "a string or a path")
+    if "\0" in os.fsdecode(value):
+        raise ValueError(f"{name} must be a path without null characters, got {value!r}")
+
+
+def require_integer(name, value, *, least, most=2**53, optional=False):
+    """Raise ``ValueError`` unless ``value`` is an integer from ``least`` to ``most``, or an ``optional`` None."""
+    if optional and value is None:
+        return
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be an integer of at least {least}{' or None' * optional}, got {value!r}")
+    if value > most:
+        raise ValueError(f"{name} must be an integer of at most {most}{' or None' * optional}, got {value!r}")
+
+
+def real_array(name, value):
+    """``value`` as an array of real numbers, of the type it has; raises as :func:`float_array` does."""
+    array = as_array(name, value)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must be an array of real numbers, got dtype {array.dtype}")
+    return array
