@@ -73,10 +73,10 @@ def check(claim, value, below=None, above=None, measured=False):
             raise TypeError(f"value must be a bool where there is no bound, below or above, got {value!r}")
         print(f"{_mark(value)} {claim}")
         return
-    if measured and None not in (below, above):
-        raise TypeError("measured must go with one bound: below or above")
     values = real_array("value", value).astype(np.float64)
     below, above = _bound("below", below), _bound("above", above)
+    if measured and None not in (below, above):
+        raise TypeError("measured must go with one bound: below or above")
     holds = values.size > 0 and bool(np.isfinite(values).all())
     holds = holds and (below is None or values.max() < below) and (above is None or values.min() > above)
     holds = holds and (not measured or np.isfinite(above if below is None else below))

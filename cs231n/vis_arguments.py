@@ -190,13 +190,13 @@ def anything(name, value):
     return value
 
 
-def named(check, most=100, keys=str):
-    """A dictionary of text to what passes a check, not empty."""
+def named(check, least=1, most=100, keys=str):
+    """A dictionary of text to what passes a check, with ``least`` to ``most`` entries."""
 
     def check_entries(name, value):
         require_type(name, value, dict, "a dictionary")
-        if not 0 < len(value) <= most:
-            raise ValueError(f"{name} must have 1 to {most} entries, got {len(value)}")
+        if not least <= len(value) <= most:
+            raise ValueError(f"{name} must have {least} to {most} entries, got {len(value)}")
         for key in value:
             require_type(f"a key of {name}", key, keys, "a text")
         return {key: check(f"{name}[{key!r}]", entry) for key, entry in value.items()}

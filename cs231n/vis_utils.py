@@ -583,8 +583,8 @@ def _canvas(width, height, unit):
 
 
 @takes(
-    arrays=wants.named(wants.array(2, finite=False)), marked=wants.named(wants.array(2)),
-    faint=wants.named(wants.booleans(2)), row_names=wants.texts,
+    arrays=wants.named(wants.array(2, finite=False)), marked=wants.named(wants.array(2), least=0),
+    faint=wants.named(wants.booleans(2), least=0), row_names=wants.texts,
 )  # fmt: skip
 def numbers(arrays, marked=None, faint=None, row_names=None):
     """Small arrays side by side, with their numbers in the cells; NaN is drawn as a hatched cell.

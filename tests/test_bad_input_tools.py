@@ -320,7 +320,7 @@ class Bound(Number):
     """Any number, NaN too, or none."""
 
     def __init__(self):
-        super().__init__(infinite=True, optional=True)
+        super().__init__(infinite=True, optional=True, fits=False)
         for corruption in self.corruptions:
             if corruption.label == "nan":
                 corruption.verdict = EITHER
