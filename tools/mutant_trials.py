@@ -230,7 +230,7 @@ class UnitTests:
                 yield mutant, {"verdict": SURVIVED, "by": "no test runs this line"}
         for mutant, message in forked(wanted, self._try, self.cores, 600):
             if isinstance(message, int):
-                endless = -message in (signal.SIGPROF, signal.SIGKILL)
+                endless = -message in (signal.SIGPROF, signal.SIGALRM, signal.SIGKILL)
                 message = {"verdict": ENDLESS if endless else KILLED, "by": self.tests_of(mutant)[0]}
             yield mutant, message
 
@@ -246,7 +246,9 @@ class UnitTests:
                 items[:] = sorted((item for item in items if item.nodeid in order), key=lambda item: order[item.nodeid])
 
             def pytest_runtest_setup(self, item):
+                # One bound for a test that computes, one for a test that waits.
                 signal.setitimer(signal.ITIMER_PROF, 5 + 10 * seconds[item.nodeid])
+                signal.setitimer(signal.ITIMER_REAL, 45 + 30 * seconds[item.nodeid])
 
             def pytest_runtest_logreport(self, report):
                 if report.failed:
