@@ -38,7 +38,7 @@ def in_blocks(update, *arrays):
     if len({a.size for a in arrays}) > 1:
         raise ValueError(f"arrays must be of one size, got shapes {', '.join(str(a.shape) for a in arrays)}")
     flat = [a.reshape(-1) for a in arrays]
-    block = max(1, BLOCK_BYTES // flat[0].itemsize)
+    block = BLOCK_BYTES // flat[0].itemsize
     num_blocks = -(-flat[0].size // block)
 
     def work(part):

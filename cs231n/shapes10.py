@@ -90,7 +90,7 @@ def load(num_train=11000, num_test=2000, seed=231):
 
 def _non_negative(name, value):
     try:
-        number = index(value)
+        number = index(None if isinstance(value, bool | np.bool_) else value)
     except TypeError:
         raise TypeError(f"{name} must be an integer, got {value!r}") from None
     if number < 0:

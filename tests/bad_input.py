@@ -141,7 +141,8 @@ class Number:
             value = value[()]
         if value is None:
             return None
-        return int(value) if isinstance(value, numbers.Integral | np.bool_) else float(value)
+        # Not Python's large integers, where a number will do: NumPy takes them for objects.
+        return int(value) if self.wanted is numbers.Integral and value % 1 == 0 else float(value)
 
 
 def _is_beyond_float(value):

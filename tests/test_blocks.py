@@ -13,8 +13,9 @@ from cs231n.blocks import in_blocks
 BLOCK = blocks.BLOCK_BYTES // 8
 
 
+@pytest.mark.parametrize("num_threads", [1, 2])
 @pytest.mark.parametrize("size", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK, 20 * BLOCK + 1])
-def test_every_element_is_visited_exactly_once(size):
+def test_every_element_is_visited_exactly_once(size, num_threads):
     visits, order = np.zeros(size), np.arange(size, dtype=float)
     sizes = []
 
@@ -22,7 +23,8 @@ def test_every_element_is_visited_exactly_once(size):
         sizes.append(visits.size)
         visits += 1 + order
 
-    in_blocks(visit, visits, order)
+    with threadpool_limits(num_threads, user_api="blas"):
+        in_blocks(visit, visits, order)
     assert_array_equal(visits, 1 + np.arange(size))
     assert all(0 < block <= BLOCK for block in sizes)
 

@@ -203,6 +203,13 @@ def test_an_adamw_step_decays_the_weight_by_itself():
     assert_array_equal(w, [1.5, -3.0])
 
 
+def test_adamw_keeps_its_averages_under_adams_names():
+    _, of_adam = adam(np.ones(2), np.array([2.0, -3.0]))
+    _, of_adamw = adamw(np.ones(2), np.array([2.0, -3.0]))
+    for name in ("m", "v"):
+        assert_array_equal(of_adamw[name], of_adam[name])
+
+
 # config
 
 

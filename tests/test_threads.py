@@ -128,7 +128,8 @@ def test_while_one_thread_holds_blas_another_makes_do_with_one_thread(two_thread
 
 @pytest.mark.parametrize(("M", "K", "N"), [(2, 3, 4), (300, 200, 40), (40, 200, 300), (0, 3, 4), (3, 0, 4)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_product_shared_out_among_threads_is_the_product(two_threads, M, K, N, dtype):
+def test_a_product_shared_out_among_threads_is_the_product(two_threads, monkeypatch, M, K, N, dtype):
+    monkeypatch.setattr(threads, "SMALL_PRODUCT", 24)
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((M, K)).astype(dtype), rng.standard_normal((N, K)).astype(dtype).T
     expected = a @ b
@@ -138,3 +139,22 @@ def test_a_product_shared_out_among_threads_is_the_product(two_threads, M, K, N,
     rounding = K * np.finfo(dtype).eps * np.abs(expected).max(initial=0)
     np.testing.assert_allclose(shared, expected, rtol=0, atol=rounding)
     np.testing.assert_array_equal(product(a, b), expected)
+
+
+def test_large_products_are_shared_out_along_the_longer_side_where_blas_is_held(two_threads, monkeypatch):
+    shared = []
+    monkeypatch.setattr(threads, "SMALL_PRODUCT", 2 * 3 * 4)
+    monkeypatch.setattr(threads, "share_out", lambda work, count: shared.append(count) or share_out(work, count))
+    wide, narrow, tall = np.ones((2, 3)), np.ones((3, 4), np.float32), np.ones((5, 3))
+    product(wide, narrow)
+    assert shared == []
+    with one_blas_thread():
+        assert product(wide, narrow).dtype == np.float64
+        product(tall, narrow)
+        product(wide, narrow[:, :3])
+        np.testing.assert_array_equal(product(tall, np.ones((3, 5))), np.full((5, 5), 3))
+        other = threading.Thread(target=product, args=(wide, narrow))
+        other.start()
+        other.join()
+    # By columns, by rows, not at all, by rows, and not in a thread that does not hold BLAS.
+    assert shared == [4, 5, 5]

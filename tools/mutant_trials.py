@@ -29,7 +29,7 @@ from nbval.plugin import get_sanitize_patterns
 from run_lessons import ROOT, course_order, is_executed
 from tqdm import tqdm
 
-__all__ = ["ENDLESS", "KILLED", "OUTPUT", "SURVIVED", "Lessons", "UnitTests"]
+__all__ = ["ENDLESS", "KILLED", "OUTPUT", "SURVIVED", "Lessons", "UnitTests", "digest", "function_of"]
 
 PACKAGE = ROOT / "cs231n"
 OUTPUT = ROOT / "build" / "mutants"
@@ -158,8 +158,9 @@ class UnitTests:
             with tqdm(total=len(self.files), desc="which test runs which line", unit="file") as progress:
                 for path, found in forked(self.files, self._lines_of, self.cores, 1200):
                     progress.update()
-                    if not isinstance(found, dict):
-                        sys.exit(f"{path.relative_to(ROOT)} fails without any mutant: make the tests pass first.")
+                    if not isinstance(found, dict) or "failed" in found:
+                        what = found["failed"] if isinstance(found, dict) else path.relative_to(ROOT)
+                        sys.exit(f"{what} fails without any mutant: make the tests pass first.")
                     known["seconds"].update(found["seconds"])
                     known["imports"] += sorted(set(found["imports"]) - set(known["imports"]))
                     for place, tests in found["runs"].items():
@@ -171,6 +172,11 @@ class UnitTests:
     def _lines_of(self, path):
         class Watch:
             seconds = {}
+            failed = None
+
+            def pytest_runtest_logreport(self, report):
+                if report.failed:
+                    self.failed = report.nodeid
 
             @pytest.hookimpl(hookwrapper=True)
             def pytest_runtest_protocol(self, item):
@@ -181,17 +187,19 @@ class UnitTests:
                 measured.switch_context("")
 
         measured = coverage.Coverage(data_file=None, include=[str(PACKAGE / "*")], config_file=False)
+        watch = Watch()
         measured.start()
-        failed = self._pytest([path], Watch())
+        status = self._pytest([path], watch)
         measured.stop()
-        if failed:
-            os._exit(1)
+        if status:
+            yield {"failed": watch.failed or os.path.relpath(path, ROOT)}
+            return
         data = measured.get_data()
         runs = {f"{os.path.relpath(file, ROOT)}:{line}": [test for test in tests if test]
                 for file in data.measured_files() for line, tests in data.contexts_by_lineno(file).items()}
         imports = [name for name, module in sys.modules.items()
                    if "site-packages" in (getattr(module, "__file__", None) or "")]
-        yield {"seconds": Watch.seconds, "runs": runs, "imports": imports}
+        yield {"seconds": watch.seconds, "runs": runs, "imports": imports}
 
     def _pytest(self, files, plugin):
         # No search for the smallest example that fails, and no file of examples.

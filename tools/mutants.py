@@ -21,7 +21,7 @@ from pathlib import Path
 os.environ.update(CS231N_DATA="shapes10", MPLBACKEND="Agg", OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1",
                   MKL_NUM_THREADS="1")
 
-from mutant_trials import ENDLESS, KILLED, OUTPUT, SURVIVED, Lessons, UnitTests
+from mutant_trials import ENDLESS, KILLED, OUTPUT, SURVIVED, Lessons, UnitTests, digest, function_of
 from mutations import mutants_of
 from run_lessons import ROOT, duration
 from tqdm import tqdm
@@ -32,28 +32,42 @@ EQUIVALENT = ROOT / "tools" / "equivalent_mutants.json"
 SHARE = 0.9  # of the mutants in code that they show, that the lessons kill
 
 
+def reason_of(mutant, equivalent):
+    """Why a mutant is equivalent, by its name or, where all changes of a line are, by the line; None if it is not."""
+    return equivalent.get(mutant.name) or equivalent.get(mutant.name.split(" → ")[0])
+
+
 class Results:
     """What came of each mutant, kept in a file.
 
     Parameters
     ----------
     trials : UnitTests or Lessons
+    equivalent : dict
+        The reasons of those that are equivalent. Having survived the unit tests once, they are not tried again while
+        their function is as it was; the lessons, which see less, are spared them.
     again : bool
         Forget what was tried before.
     """
 
-    def __init__(self, trials, again):
-        self.trials = trials
+    def __init__(self, trials, equivalent, again):
+        self.trials, self.equivalent = trials, equivalent
         self.path = OUTPUT / f"{trials.title.replace(' ', '-')}.json"
         self.found = json.loads(self.path.read_text(encoding="utf-8")) if self.path.is_file() and not again else {}
 
     def __getitem__(self, mutant):
         """The result, or None where there is none that still stands."""
         result = self.found.get(mutant.name)
+        if reason_of(mutant, self.equivalent) is not None:
+            if self.trials.title == Lessons.title:
+                return {"verdict": SURVIVED, "by": ""}
+            if result and result["verdict"] == SURVIVED and result.get("function") == digest(function_of(mutant)):
+                return result
         return result if result and result["evidence"] == self.trials.evidence(mutant, result) else None
 
     def __setitem__(self, mutant, result):
-        self.found[mutant.name] = {**result, "evidence": self.trials.evidence(mutant, result)}
+        evidence = self.trials.evidence(mutant, result)
+        self.found[mutant.name] = {**result, "evidence": evidence, "function": digest(function_of(mutant))}
 
     def save(self):
         part = self.path.with_suffix(".part")
@@ -91,11 +105,6 @@ def table(rows):
     widths = [max(len(str(row[i])) for row in rows) for i in range(len(rows[0]))]
     lines = ["| " + " | ".join(str(value).ljust(width) for value, width in zip(row, widths)) + " |" for row in rows]
     return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]]
-
-
-def reason_of(mutant, equivalent):
-    """Why a mutant is equivalent, by its name or, where all changes of a line are, by the line; None if it is not."""
-    return equivalent.get(mutant.name) or equivalent.get(mutant.name.split(" → ")[0])
 
 
 def count(mutants, results, equivalent):
@@ -182,7 +191,7 @@ def main(arguments=None):
     OUTPUT.mkdir(parents=True, exist_ok=True)
     equivalent = json.loads(EQUIVALENT.read_text(encoding="utf-8"))
     try:
-        tests, lessons = (Results(trials(options.cores), options.again) for trials in (UnitTests, Lessons))
+        tests, lessons = (Results(trials(options.cores), equivalent, options.again) for trials in (UnitTests, Lessons))
         in_time = all(try_all(mutants, results, deadline) for results in (tests, lessons)
                       if options.only in (None, results.trials.title.split()[-1]))
     except KeyboardInterrupt:
