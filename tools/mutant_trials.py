@@ -1,4 +1,5 @@
 """How a mutant is tried: in a fork of this process, by the unit tests and by the cells of the lessons."""
+import ast
 import builtins
 import gc
 import hashlib
@@ -100,6 +101,7 @@ def _fork(work, job):
         if os.getppid() == FIRST:
             os.setpgid(0, 0)
         os.close(read)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell ignores in what it starts with &
         tqdm._instances.clear()  # the bars of this process would push those of a test to other lines
         silence = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
@@ -142,8 +144,10 @@ class UnitTests:
     def __init__(self, cores):
         self.cores = cores
         texts = {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / "tests").rglob("*.py"))}
-        self.digests = {path.relative_to(ROOT).as_posix(): digest(text) for path, text in texts.items()}
-        self.state = digest(*self.digests.values())
+        self.digests = {f"{path.relative_to(ROOT).as_posix()}::{function.name}": digest(ast.unparse(function))
+                        for path, text in texts.items() for function in ast.parse(text).body
+                        if isinstance(function, ast.FunctionDef)}
+        self.state = digest(*texts.values())
         imports = re.compile(r"^(from|import) cs231n\b", re.MULTILINE)
         self.files = [path for path, text in texts.items() if path.name.startswith("test_") and imports.search(text)]
         self._measure()
@@ -155,16 +159,22 @@ class UnitTests:
         known = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
         if known.get("code") != code:
             known = {"code": code, "seconds": {}, "runs": defaultdict(list), "imports": []}
+            failed = {}
             with tqdm(total=len(self.files), desc="which test runs which line", unit="file") as progress:
-                for path, found in forked(self.files, self._lines_of, self.cores, 1200):
-                    progress.update()
-                    if not isinstance(found, dict) or "failed" in found:
-                        what = found["failed"] if isinstance(found, dict) else path.relative_to(ROOT)
-                        sys.exit(f"{what} fails without any mutant: make the tests pass first.")
-                    known["seconds"].update(found["seconds"])
-                    known["imports"] += sorted(set(found["imports"]) - set(known["imports"]))
-                    for place, tests in found["runs"].items():
-                        known["runs"][place] += tests
+                # A test that others disturb gets a second chance, alone.
+                for files, cores in ((self.files, self.cores), (failed, 1)):
+                    for path, found in forked(list(files), self._lines_of, cores, 1200):
+                        if isinstance(found, dict) and "failed" not in found:
+                            failed.pop(path, None)
+                            progress.update()
+                            known["seconds"].update(found["seconds"])
+                            known["imports"] += sorted(set(found["imports"]) - set(known["imports"]))
+                            for place, tests in found["runs"].items():
+                                known["runs"][place] += tests
+                        else:
+                            failed[path] = found["failed"] if isinstance(found, dict) else path.relative_to(ROOT)
+            if failed:
+                sys.exit(f"Fails without any mutant, make it pass first: {', '.join(map(str, failed.values()))}")
             kept.write_text(json.dumps(known), encoding="utf-8")
         self.seconds, self.runs = known["seconds"], known["runs"]
         self.imports = known["imports"]
@@ -221,10 +231,10 @@ class UnitTests:
         return sorted(set(tests), key=lambda test: (self.seconds[test], test))
 
     def evidence(self, mutant, result):
-        """What the result rests on: a kill on the function and the file of the test, a survival on everything."""
+        """What the result rests on: a kill on the function and the test, a survival on the module and all tests."""
         if result["verdict"] == SURVIVED:
             return digest(mutant.source, self.state)
-        return digest(function_of(mutant), self.digests.get(result["by"].split("::")[0], ""))
+        return digest(function_of(mutant), self.digests.get(result["by"].split("[")[0], ""))
 
     def judge(self, mutants):
         """Yield each mutant with what came of it."""
@@ -347,7 +357,7 @@ class Lessons:
             with tqdm(total=total, desc="which cell runs which line", unit="cell") as progress:
                 for lesson, message in forked(self.cells, self._facts_of, 1, 36_000):
                     if isinstance(message, int):
-                        sys.exit(f"{lesson} does not run to its end without any mutant: make it run first.")
+                        sys.exit(f"Does not run to its end without any mutant, make it run first: {lesson}")
                     elif "shown" in message:
                         known["shown"][lesson] = message["shown"]
                     else:
@@ -378,7 +388,7 @@ class Lessons:
         yield {"text": text, "seconds": time.perf_counter() - start, "lines": lines}
 
     def evidence(self, mutant, result):
-        """What the result rests on: a kill on the function and the lesson, a survival on everything."""
+        """What the result rests on: a kill on the function and the lesson, a survival on the module and all lessons."""
         if result["verdict"] == SURVIVED:
             return digest(mutant.source, self.state)
         return digest(function_of(mutant), self.digests[result["by"].split(",")[0]])
@@ -400,7 +410,7 @@ class Lessons:
                     walk = partial(self._walk, candidates, seconds)
                     for _, message in forked([lesson] if candidates else (), walk, 1, 36_000):
                         if isinstance(message, int):
-                            sys.exit(f"{lesson} does not run to its end without any mutant: make it run first.")
+                            sys.exit(f"Does not run to its end without any mutant, make it run first: {lesson}")
                         if "mutant" in message:
                             yield alive.pop(message.pop("mutant")), message
                         else:

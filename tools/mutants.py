@@ -116,41 +116,39 @@ def count(mutants, results, equivalent):
             verdicts.count(None)]
 
 
-def report(mutants, tests, lessons, equivalent):
+def report(mutants, all_results, equivalent):
     """The report as text, and whether all is as it should be."""
-    shown = [mutant for mutant in mutants if lessons.trials.shows(mutant)]
     lines, sound = [], True
     columns = ["mutants", KILLED, ENDLESS, SURVIVED, "equivalent", "not tried"]
-    for title, results, judged in (("Unit tests", tests, mutants), ("Lessons, code that they show", lessons, shown)):
+    for results in all_results:
+        title, judged = "Unit tests", mutants
+        if isinstance(results.trials, Lessons):
+            title, judged = "Lessons, in code that they show", list(filter(results.trials.shows, mutants))
         rows = [["module", *columns]]
         for path in dict.fromkeys(mutant.path for mutant in judged):
             of_path = [mutant for mutant in judged if mutant.path == path]
             rows.append([path, len(of_path), *count(of_path, results, equivalent)])
-        total = [len(judged), *count(judged, results, equivalent)]
+        number, killed, endless, survived, _, not_tried = total = [len(judged), *count(judged, results, equivalent)]
         lines += [f"## {title}", "", *table([*rows, ["all", *total]]), ""]
-        killed, survived = total[1] + total[2], total[3]
-        if title == "Unit tests":
-            sound &= survived == 0
-        elif killed + survived:
-            share = killed / (killed + survived)
-            lines += [f"{share:.1%} of those that are not equivalent are killed (at least {SHARE:.0%} is wanted).", ""]
-            sound &= share >= SHARE
-        sound &= total[5] == 0
+        share = (killed + endless) / max(1, killed + endless + survived)
+        wanted = SHARE if isinstance(results.trials, Lessons) else 1
+        lines += [f"{share:.1%} of those that are not equivalent are killed ({wanted:.0%} is wanted).", ""]
+        sound &= share >= wanted and not not_tried or not number
         survivors = [mutant for mutant in judged if (results[mutant] or {}).get("verdict") == SURVIVED]
-        for heading, is_same in ((f"Survived: {title.lower()}", False), ("Equivalent", True)):
+        for heading, is_same in (("Survived", False), ("Equivalent", True)):
             listed = [mutant for mutant in survivors if (reason_of(mutant, equivalent) is not None) == is_same]
-            if listed and not (is_same and results is lessons):
+            if listed and not (is_same and isinstance(results.trials, Lessons)):
                 lines += [f"### {heading}", ""]
                 for mutant in listed:
                     reason = reason_of(mutant, equivalent) or results[mutant]["by"]
                     lines += [f"- {mutant.path}:{mutant.line} {mutant.function}" + (f": {reason}" if reason else ""),
                               f"  - `{mutant.before}`", f"  - `{mutant.after}`"]
                 lines.append("")
-    names = {mutant.name: mutant for mutant in mutants}
-    for name in equivalent:
-        if name in names and (tests[names[name]] or {}).get("verdict") in (KILLED, ENDLESS):
-            lines.append(f"Not equivalent, a test kills it: {name}")
-            sound = False
+        if isinstance(results.trials, UnitTests):
+            for mutant in judged:
+                if mutant.name in equivalent and (results[mutant] or {}).get("verdict") in (KILLED, ENDLESS):
+                    lines.append(f"Not equivalent, a test kills it: {mutant.name}")
+                    sound = False
     return "\n".join(lines), sound
 
 
@@ -191,13 +189,13 @@ def main(arguments=None):
     OUTPUT.mkdir(parents=True, exist_ok=True)
     equivalent = json.loads(EQUIVALENT.read_text(encoding="utf-8"))
     try:
-        tests, lessons = (Results(trials(options.cores), equivalent, options.again) for trials in (UnitTests, Lessons))
-        in_time = all(try_all(mutants, results, deadline) for results in (tests, lessons)
-                      if options.only in (None, results.trials.title.split()[-1]))
+        all_results = [Results(trials(options.cores), equivalent, options.again) for trials in (UnitTests, Lessons)
+                       if options.only in (None, trials.title.split()[-1])]
+        in_time = all(try_all(mutants, results, deadline) for results in all_results)
     except KeyboardInterrupt:
         print("\nInterrupted; the next call goes on from here.")
         return 130
-    text, sound = report(mutants, tests, lessons, equivalent)
+    text, sound = report(mutants, all_results, equivalent)
     (OUTPUT / "report.md").write_text(text, encoding="utf-8")
     print(text)
     print(duration(time.monotonic() - start) + ("" if in_time else "; the time is up, the next call goes on from here"))
