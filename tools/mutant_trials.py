@@ -34,6 +34,7 @@ __all__ = ["ENDLESS", "KILLED", "OUTPUT", "SURVIVED", "Lessons", "UnitTests", "d
 
 PACKAGE = ROOT / "cs231n"
 OUTPUT = ROOT / "build" / "mutants"
+ON_IMPORT = ""  # what coverage calls the test during which a line is run that is run between tests
 KILLED, ENDLESS, SURVIVED = "killed", "endless", "survived"
 SHORT_SECONDS, LONG_SECONDS = 4, 60  # that the cells of a section may take, for any mutant and for one in shown code
 FIRST = os.getpid()
@@ -170,7 +171,7 @@ class UnitTests:
                             known["seconds"].update(found["seconds"])
                             known["imports"] += sorted(set(found["imports"]) - set(known["imports"]))
                             for place, tests in found["runs"].items():
-                                known["runs"][place] += tests
+                                known["runs"][place] += sorted(set(tests) - set(known["runs"][place]))
                         else:
                             failed[path] = found["failed"] if isinstance(found, dict) else path.relative_to(ROOT)
             if failed:
@@ -205,7 +206,7 @@ class UnitTests:
             yield {"failed": watch.failed or os.path.relpath(path, ROOT)}
             return
         data = measured.get_data()
-        runs = {f"{os.path.relpath(file, ROOT)}:{line}": [test for test in tests if test]
+        runs = {f"{os.path.relpath(file, ROOT)}:{line}": tests
                 for file in data.measured_files() for line, tests in data.contexts_by_lineno(file).items()}
         imports = [name for name, module in sys.modules.items()
                    if "site-packages" in (getattr(module, "__file__", None) or "")]
@@ -224,11 +225,12 @@ class UnitTests:
 
     def tests_of(self, mutant):
         """The tests that run the mutant's line (run on import: any line of its function), the fastest first."""
-        tests = self.runs.get(f"{mutant.path}:{mutant.line}")
-        if not tests:
+        tests = self.runs.get(f"{mutant.path}:{mutant.line}", [ON_IMPORT])
+        if ON_IMPORT in tests:
             lines = range(mutant.first, mutant.last + 1)
             tests = [test for line in lines for test in self.runs.get(f"{mutant.path}:{line}", ())]
-        return sorted(set(tests), key=lambda test: (self.seconds[test], test))
+        tests = set(tests) - {ON_IMPORT}
+        return sorted(tests, key=lambda test: (self.seconds[test], test))
 
     def evidence(self, mutant, result):
         """What the result rests on: a kill on the function and the test, a survival on the module and all tests."""
