@@ -131,6 +131,14 @@ def digest(*texts):
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:12]
 
 
+def measured_before(name, state):
+    """The file that keeps what was measured, and what it says of this package and this state: its code, if no more."""
+    code = digest(state, *(path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))))
+    kept = OUTPUT / name
+    known = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
+    return kept, known if known.get("code") == code else {"code": code}
+
+
 class UnitTests:
     """The unit tests of the package, each with the time it takes and the lines it runs.
 
@@ -155,11 +163,9 @@ class UnitTests:
 
     def _measure(self):
         """Run all tests, to learn which lines they run."""
-        code = digest(self.state, *(path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))))
-        kept = OUTPUT / "lines.json"
-        known = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
-        if known.get("code") != code:
-            known = {"code": code, "seconds": {}, "runs": defaultdict(list), "imports": []}
+        kept, known = measured_before("lines.json", self.state)
+        if "runs" not in known:
+            known |= {"seconds": {}, "runs": defaultdict(list), "imports": []}
             failed = {}
             with tqdm(total=len(self.files), desc="which test runs which line", unit="file") as progress:
                 # A test that others disturb gets a second chance, alone.
@@ -350,11 +356,9 @@ class Lessons:
 
     def _measure(self):
         """Run all lessons, to learn what their cells print, which lines they run and which code they show."""
-        code = digest(self.state, *(path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))))
-        kept = OUTPUT / "cells.json"
-        known = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
-        if known.get("code") != code:
-            known = {"code": code, "facts": defaultdict(list), "shown": {}}
+        kept, known = measured_before("cells.json", self.state)
+        if "facts" not in known:
+            known |= {"facts": defaultdict(list), "shown": {}}
             total = sum(map(len, self.cells.values()))
             with tqdm(total=total, desc="which cell runs which line", unit="cell") as progress:
                 for lesson, message in forked(self.cells, self._facts_of, 1, 36_000):
