@@ -1,6 +1,7 @@
 """The checks of arguments, at the edges of what they let through."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -89,3 +90,14 @@ def test_padding_beyond_memory_is_refused_with_the_size_of_the_images():
     size = (4 + 2 * 10**10) * (5 + 2 * 10**10)
     with pytest.raises(ValueError, match=rf"^conv_param\['pad'\] makes images of {size} values"):
         conv_geometry(x, w, b, {"stride": 1, "pad": 10**10})
+
+
+@pytest.mark.parametrize(("F", "widest"), [(5, 6), (7, 7)])
+def test_the_padding_that_memory_could_hold_is_that_of_all_images_and_the_widest_copy(F, widest):
+    N, C, HH, WW = 3, 2, 3, 3
+    x, w, b = np.zeros((N, C, 4, 4)), np.zeros((F, C, HH, WW)), np.zeros(F)
+    side = math.isqrt(sys.maxsize // 16 // (N * widest))  # of an image with its border
+    pad = (side - 4) // 2
+    assert conv_geometry(x, w, b, {"stride": 1, "pad": pad})[1] == pad
+    with pytest.raises(ValueError, match=r"^conv_param\['pad'\] makes images"):
+        conv_geometry(x, w, b, {"stride": 1, "pad": pad + 1})
