@@ -76,3 +76,9 @@ def test_the_signal_keeps_its_size_through_linear_layers_of_xavier_weights():
     for _ in range(10):
         x = x @ initializers.xavier((400, 400), rng)
     assert 0.5 < np.mean(x**2) < 2
+
+
+def test_a_shape_may_have_an_axis_without_weights_or_none_at_all():
+    assert zeros((0, 3)).shape == (0, 3)
+    assert zeros(()).shape == ()
+    assert zeros(4).shape == (4,)

@@ -341,6 +341,14 @@ def test_the_result_may_be_written_to_another_array(rule):
     assert_array_equal(w, np.ones((3, 2)))
 
 
+def test_the_result_may_be_written_over_the_gradient(rule):
+    w, dw = np.array([1.0, -2.0]), np.array([0.5, 0.25])
+    expected, _ = rule(w, dw.copy())
+    next_w, _ = rule(w, dw, out=dw)
+    assert next_w is dw
+    assert_array_equal(next_w, expected)
+
+
 def test_state_in_config_is_updated_where_it_is(rule_and_state):
     rule, state = rule_and_state
     w, config = np.ones((3, 2)), {}
