@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from collect_submission import SubmissionError, collect, put_in_place
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from processes import ended
 from run_lessons import COURSE
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -259,18 +260,6 @@ def test_a_browser_that_prints_nothing_is_told(root, chromium, script):
     assert not list(root.glob("a2_*"))
 
 
-def ends(pid):
-    """Whether a process is gone within some seconds: it may have been killed, and not have died yet."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.05)
-    return False
-
-
 def test_a_browser_that_hangs_is_ended_with_its_processes(root, chromium, monkeypatch):
     monkeypatch.setattr(lesson_book, "CHROMIUM_SECONDS", 2)
     helper = program(root / "bin", "helper", HANGS.format(folder=root))
@@ -278,7 +267,7 @@ def test_a_browser_that_hangs_is_ended_with_its_processes(root, chromium, monkey
     with pytest.raises(SubmissionError, match="chromium was not done after 2 s. Collect with --html"):
         collect(root, root)
     assert not list(root.glob("a2_*"))
-    assert ends(int((root / "pid").read_text()))
+    assert ended(int((root / "pid").read_text()))
 
 
 @pytest.mark.parametrize("name", ["chromium", "google-chrome", "msedge"])
@@ -496,7 +485,7 @@ def test_a_file_where_the_folder_should_be_is_told(root, chromium):
 def command(root):
     """The command in a copy of the workbook, called from another folder; Python and the usual tools are on PATH."""
     shutil.copy(REPOSITORY / "collectSubmission.sh", root)
-    for name in ("collect_submission.py", "lesson_book.py", "run_lessons.py"):
+    for name in ("children.py", "collect_submission.py", "lesson_book.py", "run_lessons.py"):
         shutil.copy(REPOSITORY / "tools" / name, root / "tools")
     elsewhere = root.parent / "else where"
     elsewhere.mkdir()
@@ -564,7 +553,7 @@ def test_ctrl_c_leaves_nothing(root, chromium, command, at):
     assert collecting.returncode == 130
     assert err == "\nInterrupted; nothing was written.\n"
     assert not list(root.glob("a2_*"))
-    assert ends(int((root / "pid").read_text()))
+    assert ended(int((root / "pid").read_text()))
 
 
 # A real browser

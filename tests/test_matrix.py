@@ -12,11 +12,11 @@ from pathlib import Path
 
 import matrix
 import nbformat
-import psutil
 import pytest
 from check_environment import OLDEST_PYTHON
 from matrix import ALL_CELLS, SETTINGS, Cell, Hole
 from nbformat.v4 import new_code_cell, new_notebook
+from processes import ended
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 OLD, NEW = OLDEST_PYTHON, (OLDEST_PYTHON[0], OLDEST_PYTHON[1] + 3)
@@ -358,19 +358,6 @@ def test_a_cell_that_is_not_what_it_says_is_a_hole(workbook, capsys, facts, why)
 def test_the_sse_kernel_goes_by_two_names(workbook):
     workbook.says(facts="facts['kernel'] = 'Katmai'")
     assert workbook.run("old-old-Prescott-1-absent") == 0
-
-
-def ended(pid):
-    """Whether a process has gone within some seconds, or waits for nothing but being collected."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        try:
-            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-                return True
-        except psutil.NoSuchProcess:
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def test_a_cell_that_hangs_is_ended_with_all_it_started(tmp_path):

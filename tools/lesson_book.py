@@ -3,7 +3,6 @@
 Chromium, or a browser of its family, prints the page; where there is none, LaTeX sets the lessons.
 """
 import base64
-import contextlib
 import functools
 import html
 import json
@@ -11,12 +10,11 @@ import mimetypes
 import os
 import re
 import shutil
-import signal
 import subprocess
-import sys
 import tempfile
 from urllib.parse import unquote
 
+from children import started
 from jinja2 import DictLoader
 from nbconvert import HTMLExporter, PDFExporter
 from nbconvert.exporters.pdf import LatexFailed
@@ -252,35 +250,20 @@ def print_page(chromium, page, pdf):
     # Chromium does not start as root with its sandbox. What it opens is the reader's own work.
     as_root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile, tempfile.TemporaryFile() as log:
-        # A session of its own, so that the processes it starts can be ended with it. Virtual time runs until scripts
-        # are idle: the formulas are drawn before the page is printed.
-        process = subprocess.Popen(
-            [chromium, "--headless", *as_root, "--disable-gpu", "--disable-background-networking", "--no-first-run",
-             f"--user-data-dir={profile}", "--virtual-time-budget=30000", "--no-pdf-header-footer",
-             f"--print-to-pdf={pdf}", page.as_uri()],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-        try:
-            status = process.wait(CHROMIUM_SECONDS)
-        except subprocess.TimeoutExpired:
-            raise BookError(f"{chromium} was not done after {CHROMIUM_SECONDS} s") from None
-        finally:
-            stop(process)
+        # Virtual time runs until scripts are idle: the formulas are drawn before the page is printed.
+        command = [chromium, "--headless", *as_root, "--disable-gpu", "--disable-background-networking",
+                   "--no-first-run", f"--user-data-dir={profile}", "--virtual-time-budget=30000",
+                   "--no-pdf-header-footer", f"--print-to-pdf={pdf}", page.as_uri()]
+        with started(command, stdout=log, stderr=log) as process:
+            try:
+                status = process.wait(CHROMIUM_SECONDS)
+            except subprocess.TimeoutExpired:
+                raise BookError(f"{chromium} was not done after {CHROMIUM_SECONDS} s") from None
         if status or not pdf.is_file() or not pdf.read_bytes().startswith(b"%PDF"):
             log.seek(0)
             said = log.read().decode(errors="replace").split("\n")
             last = next((line.strip() for line in reversed(said) if line.strip()), "it said nothing")
             raise BookError(f"{chromium} did not print (exit status {status}: {last[:200]})")
-
-
-def stop(process):
-    """End a process that still runs, and those it started."""
-    if process.poll() is None:
-        if sys.platform == "win32":
-            subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True)
-        else:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def pages_of(pdf):

@@ -30,6 +30,7 @@ from typing import NamedTuple
 
 import psutil
 from check_environment import OLDEST_PYTHON
+from children import started
 
 ROOT = Path(__file__).resolve().parent.parent
 TOO_NEW = 30  # no Python 3.30 is looked for
@@ -188,43 +189,24 @@ def follow(label, command, log, timeout=None, **options):
     live = sys.stdout.isatty()
     begun = shown = time.monotonic()
     with open(log, "ab") as file:
-        # A session of its own, so that Ctrl-C reaches this tool alone and what it starts is ended in one way.
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
-                                   start_new_session=True, **options)  # fmt: skip
         try:
-            while True:
-                try:
-                    return process.wait(timeout=0.5)
-                except subprocess.TimeoutExpired:
-                    now = time.monotonic()
-                if timeout is not None and now - begun > timeout:
-                    return None
-                line = f"{label}  {now - begun:.0f} s  {last_words(log)}"
-                if live:
-                    print(end="\x1b[2K" + line[: shutil.get_terminal_size().columns - 1] + "\r", flush=True)
-                elif now - shown > 30:
-                    print(line, flush=True)
-                    shown = now
+            with started(command, stdout=file, stderr=subprocess.STDOUT, **options) as process:
+                while True:
+                    try:
+                        return process.wait(timeout=0.5)
+                    except subprocess.TimeoutExpired:
+                        now = time.monotonic()
+                    if timeout is not None and now - begun > timeout:
+                        return None
+                    line = f"{label}  {now - begun:.0f} s  {last_words(log)}"
+                    if live:
+                        print(end="\x1b[2K" + line[: shutil.get_terminal_size().columns - 1] + "\r", flush=True)
+                    elif now - shown > 30:
+                        print(line, flush=True)
+                        shown = now
         finally:
-            end(process)
             if live:
                 print(end="\x1b[2K", flush=True)
-
-
-def end(process):
-    """End a process with all its descendants: kernels have sessions of their own."""
-    try:
-        family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
-    except psutil.NoSuchProcess:
-        family = []
-    if process.poll() is None:
-        process.kill()
-    for member in family:
-        try:
-            member.kill()
-        except psutil.NoSuchProcess:
-            pass
-    process.wait()
 
 
 def oldest_numpy(python):

@@ -31,8 +31,9 @@ TESTS = [
 FILES = [
     ".gitignore", "LICENSE", "Makefile", "collectSubmission.sh", "pyproject.toml", "requirements.txt", "cs231n/**/*.py",
     "datasets/README.md", "datasets/get_datasets.sh", "notebooks/*.ipynb", "tools/check_environment.py",
-    "tools/collect_submission.py", "tools/exercises.py", "tools/fetch_cifar10.py", "tools/install.sh",
-    "tools/lesson_book.py", "tools/nbval_sanitize.cfg", "tools/run_lessons.py", "tools/score.py", *TESTS,
+    "tools/children.py", "tools/collect_submission.py", "tools/exercises.py", "tools/fetch_cifar10.py",
+    "tools/install.sh", "tools/lesson_book.py", "tools/nbval_sanitize.cfg", "tools/run_lessons.py", "tools/score.py",
+    *TESTS,
 ]  # fmt: skip
 README = "tools/student_readme.md"
 
