@@ -146,10 +146,10 @@ def test_the_images_of_a_thread_are_cut_into_chunks(monkeypatch, images, image_b
 def test_a_chunk_is_measured_by_what_is_copied_of_an_image_or_by_the_image(monkeypatch):
     measured, chunks = [], fast_layers._chunks
     monkeypatch.setattr(fast_layers, "_chunks", lambda images, size: measured.append(size) or chunks(images, size))
-    arguments = convolution_arguments((2, 3, 5, 6, 4, 2, 3, 1, 1), np.float32)
+    arguments = convolution_arguments((2, 3, 5, 6, 4, 2, 3, 1, 3), np.float32)
     convolve(conv_forward_fast, conv_backward_fast, *arguments)
-    # 5 + 2 rows, 3 channels, 3 offsets, 6 + 2 - 3 + 1 positions, 4 bytes each
-    assert set(measured) == {7 * 3 * 3 * 6 * 4}
+    # 5 + 6 rows, 3 channels, 3 offsets, 6 + 6 - 3 + 1 positions, 4 bytes each
+    assert set(measured) == {11 * 3 * 3 * 10 * 4}
     for _, _, forward, backward in POOL_KINDS.values():
         measured.clear()
         pool(forward, backward, *pool_arguments((2, 3, 4, 6, 2, 2, 2), np.float32))

@@ -1,5 +1,7 @@
 """Initial weights: their spread, their source of randomness and their shapes."""
 
+import sys
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -78,7 +80,21 @@ def test_the_signal_keeps_its_size_through_linear_layers_of_xavier_weights():
     assert 0.5 < np.mean(x**2) < 2
 
 
-def test_a_shape_may_have_an_axis_without_weights_or_none_at_all():
-    assert zeros((0, 3)).shape == (0, 3)
-    assert zeros(()).shape == ()
-    assert zeros(4).shape == (4,)
+@pytest.mark.parametrize(("shape", "expected"), [
+    ((0, 3), (0, 3)),
+    ((), ()),
+    (4, (4,)),
+    (np.array(4), (4,)),
+    (np.array([4, 2]), (4, 2)),
+    ((sys.maxsize // 8, 0), (sys.maxsize // 8, 0)),
+])
+def test_a_shape_may_have_an_axis_without_weights_or_none_at_all(shape, expected):
+    assert zeros(shape).shape == expected
+
+
+@pytest.mark.parametrize("shape", [
+    (-1,), (2, -1), (sys.maxsize // 8 + 1, 0), (10**30, 0), (2**40, 2**40), (2.0, 3), ((2, 3),), "23", None,
+])
+def test_what_is_no_shape_or_too_large_is_refused(shape):
+    with pytest.raises(ValueError, match="^shape must be a tuple of integers of at least 0, and fit memory, got "):
+        zeros(shape)

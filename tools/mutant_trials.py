@@ -230,12 +230,18 @@ class UnitTests:
                 plugins=[plugin])
 
     def tests_of(self, mutant):
-        """The tests that run the mutant's line (run on import: any line of its function), the fastest first."""
+        """The tests that run the mutant's line, the fastest first.
+
+        Where that is run on import, what it made may be looked at without a line being run: then these are the tests
+        that run any line of its function, and the others of the file that has most of them.
+        """
         tests = self.runs.get(f"{mutant.path}:{mutant.line}", [ON_IMPORT])
         if ON_IMPORT in tests:
             lines = range(mutant.first, mutant.last + 1)
-            tests = [test for line in lines for test in self.runs.get(f"{mutant.path}:{line}", ())]
-        tests = set(tests) - {ON_IMPORT}
+            found = chain(*(self.runs.get(f"{mutant.path}:{line}", ()) for line in lines))
+            tests = set(found) - {ON_IMPORT}
+            home = _home(tests)
+            tests |= {test for test in self.seconds if _file_of(test) == home}
         return sorted(tests, key=lambda test: (self.seconds[test], test))
 
     def evidence(self, mutant, result):
@@ -285,14 +291,23 @@ class UnitTests:
         limit_memory()
         import_mutated(mutant)
         # The file that has most of the tests has mostly the one that fails: the others need not be collected.
-        files = Counter(test.split("::")[0] for test in tests)
-        home = max(files, key=files.get)
+        files, home = set(map(_file_of, tests)), _home(tests)
         for part in ([home], [file for file in files if file != home]):
             run = Run()
             if part and self._pytest([ROOT / file for file in part], run):
                 yield {"verdict": KILLED, "by": run.failed or ""}
                 return
         yield {"verdict": SURVIVED, "by": ""}
+
+
+def _file_of(test):
+    return test.split("::")[0]
+
+
+def _home(tests):
+    """The file that has most of the tests; None if there are none."""
+    [(home, _)] = Counter(map(_file_of, sorted(tests))).most_common(1) or [(None, 0)]
+    return home
 
 
 def function_of(mutant):
