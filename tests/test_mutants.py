@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from mutant_trials import Lessons, digest
 from mutations import mutants_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -103,9 +104,26 @@ def half(x):
 
 def never_run(x):
     return x + 1
+
+
+def named(name):
+    def decorate(function):
+        function.label = name
+        return function
+
+    return decorate
+
+
+@named("thrice")
+def triple(x):
+    return 3 * x
 """
 TESTS = """\
-from cs231n.layers import double, half
+from cs231n.layers import double, half, triple
+
+
+def test_name():
+    assert triple.label == "thrice"
 
 
 def test_double():
@@ -158,6 +176,8 @@ def test_what_is_noticed_is_told_from_what_is_not(project):
     assert tests["half: x = x - 1 → x = x"] == "endless"
     assert tests["never_run: return x + 1 → return x - 1"] == "survived"
     assert tests["half: while x > 100: → while x >= 100:"] == "killed"
+    # A line run on import, seen by a test that runs no line of the module.
+    assert tests["named.decorate: function.label = name → pass"] == "killed"
     lessons = {name.split(" ", 1)[1]: result for name, result in results(project, "lessons").items()}
     # The cell that doubles prints nothing: a later one judges it.
     assert lessons["double: return 2 * x → return 3 * x"]["by"] == "Doubling, cell 4"
@@ -181,6 +201,18 @@ def test_a_repeated_run_tries_nothing_again_and_takes_reasons(project):
     wrong = run(project)
     assert wrong.returncode == 1
     assert "Not equivalent, a test kills it: cs231n/layers.py double" in wrong.stdout
+
+
+def test_a_kill_by_a_lesson_rests_on_the_function_and_the_cells_so_far():
+    mutant = mutants_of("cs231n/layers/dropout.py", (ROOT / "cs231n/layers/dropout.py").read_text(encoding="utf-8"))[0]
+
+    def evidence(verdict, *cells):
+        lessons = object.__new__(Lessons)
+        lessons.cells, lessons.state = {"Dropout": cells}, digest(*cells)
+        return lessons.evidence(mutant, {"verdict": verdict, "by": "Dropout, cell 2"})
+
+    assert evidence("killed", "a", "b") == evidence("killed", "a", "b", "c") != evidence("killed", "a", "d")
+    assert evidence("survived", "a", "b") != evidence("survived", "a", "b", "c")
 
 
 def test_a_module_that_is_not_there_is_named():

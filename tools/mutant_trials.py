@@ -233,16 +233,20 @@ class UnitTests:
         """The tests that run the mutant's line, the fastest first.
 
         Where that is run on import, what it made may be looked at without a line being run: then these are the tests
-        that run any line of its function, and the others of the file that has most of them.
+        that run any line of its function, or else of its module, and the others of the file that has most of them.
         """
-        tests = self.runs.get(f"{mutant.path}:{mutant.line}", [ON_IMPORT])
-        if ON_IMPORT in tests:
-            lines = range(mutant.first, mutant.last + 1)
-            found = chain(*(self.runs.get(f"{mutant.path}:{line}", ()) for line in lines))
-            tests = set(found) - {ON_IMPORT}
+        tests = self.runs.get(f"{mutant.path}:{mutant.line}", ())
+        of_function = self._tests_at(f"{mutant.path}:{line}" for line in range(mutant.first, mutant.last + 1))
+        if not tests:  # the line is a later one of its statement, or none that is ever run
+            tests = of_function
+        elif ON_IMPORT in tests:
+            tests = of_function or self._tests_at(place for place in self.runs if place.startswith(f"{mutant.path}:"))
             home = _home(tests)
             tests |= {test for test in self.seconds if _file_of(test) == home}
         return sorted(tests, key=lambda test: (self.seconds[test], test))
+
+    def _tests_at(self, places):
+        return set(chain(*(self.runs.get(place, ()) for place in places))) - {ON_IMPORT}
 
     def evidence(self, mutant, result):
         """What the result rests on: a kill on the function and the test, a survival on the module and all tests."""
@@ -363,29 +367,30 @@ class Lessons:
                 if is_executed(cell):
                     cells.append((section, cell.source))
             self.sections[path.stem], self.cells[path.stem] = zip(*cells)
-        self.digests = {lesson: digest(*cells) for lesson, cells in self.cells.items()}
-        self.state = digest(*self.digests.values())
+        self.state = digest(*chain(*self.cells.values()))
         self.volatile = [(re.compile(regex), replacement) for regex, replacement in get_sanitize_patterns(
             (ROOT / "tools" / "nbval_sanitize.cfg").read_text(encoding="utf-8"))]
+        self.facts, self.shown = {}, {}
         self._measure()
 
     def _measure(self):
         """Run all lessons, to learn what their cells print, which lines they run and which code they show."""
-        kept, known = measured_before("cells.json", self.state)
-        if "facts" not in known:
-            known |= {"facts": defaultdict(list), "shown": {}}
-            total = sum(map(len, self.cells.values()))
-            with tqdm(total=total, desc="which cell runs which line", unit="cell") as progress:
-                for lesson, message in forked(self.cells, self._facts_of, 1, 36_000):
-                    if isinstance(message, int):
-                        sys.exit(f"Does not run to its end without any mutant, make it run first: {lesson}")
-                    elif "shown" in message:
-                        known["shown"][lesson] = message["shown"]
-                    else:
-                        known["facts"][lesson].append(message)
-                        progress.update()
-            kept.write_text(json.dumps(known), encoding="utf-8")
-        self.facts, self.shown = known["facts"], known["shown"]
+        kept = {lesson: measured_before(f"{lesson}.json", digest(*cells)) for lesson, cells in self.cells.items()}
+        missing = [lesson for lesson, (_, known) in kept.items() if "facts" not in known]
+        total = sum(len(self.cells[lesson]) for lesson in missing)
+        with tqdm(total=total, desc="which cell runs which line", unit="cell", disable=not missing) as progress:
+            for lesson, message in forked(missing, self._facts_of, 1, 36_000):
+                path, known = kept[lesson]
+                if isinstance(message, int):
+                    sys.exit(f"Does not run to its end without any mutant, make it run first: {lesson}")
+                elif "shown" in message:
+                    known["shown"] = message["shown"]
+                    path.write_text(json.dumps(known), encoding="utf-8")
+                else:
+                    known.setdefault("facts", []).append(message)
+                    progress.update()
+        for lesson, (_, known) in kept.items():
+            self.facts[lesson], self.shown[lesson] = known["facts"], known["shown"]
 
     def _facts_of(self, lesson):
         shell, shown = _shell(ROOT / "notebooks"), _watch_show_source()
@@ -409,10 +414,11 @@ class Lessons:
         yield {"text": text, "seconds": time.perf_counter() - start, "lines": lines}
 
     def evidence(self, mutant, result):
-        """What the result rests on: a kill on the function and the lesson, a survival on the module and all lessons."""
+        """What the result rests on: a kill on the function and the cells so far, a survival on the module and all."""
         if result["verdict"] == SURVIVED:
             return digest(mutant.source, self.state)
-        return digest(function_of(mutant), self.digests[result["by"].split(",")[0]])
+        lesson, cell = result["by"].split(", cell ")
+        return digest(function_of(mutant), *self.cells.get(lesson, ())[: int(cell)])
 
     def shows(self, mutant, lesson=None):
         """Whether a lesson, or any lesson, shows the mutant's function."""
