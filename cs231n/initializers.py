@@ -19,8 +19,8 @@ __all__ = ["zeros", "normal", "xavier", "kaiming"]
 def _checked(shape):
     """``shape`` as a tuple of Python's integers; a number is a shape of one axis, as for NumPy."""
     try:
-        sizes = tuple(map(operator.index, shape if np.iterable(shape) else [shape]))
-    except TypeError:
+        sizes = tuple(operator.index(size) for size in np.atleast_1d(np.asarray(shape, dtype=object)))
+    except (TypeError, ValueError):
         sizes = (-1,)
     # NumPy bounds the product of the other axes even where one is empty.
     if any(size < 0 for size in sizes) or math.prod(size or 1 for size in sizes) > sys.maxsize // 8:

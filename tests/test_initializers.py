@@ -86,6 +86,7 @@ def test_the_signal_keeps_its_size_through_linear_layers_of_xavier_weights():
     (4, (4,)),
     (np.array(4), (4,)),
     (np.array([4, 2]), (4, 2)),
+    ((np.uint64(4), 2), (4, 2)),
     ((sys.maxsize // 8, 0), (sys.maxsize // 8, 0)),
 ])
 def test_a_shape_may_have_an_axis_without_weights_or_none_at_all(shape, expected):
@@ -93,7 +94,7 @@ def test_a_shape_may_have_an_axis_without_weights_or_none_at_all(shape, expected
 
 
 @pytest.mark.parametrize("shape", [
-    (-1,), (2, -1), (sys.maxsize // 8 + 1, 0), (10**30, 0), (2**40, 2**40), (2.0, 3), ((2, 3),), "23", None,
+    (-1,), (2, -1), (sys.maxsize // 8 + 1, 0), (10**30, 0), (2**40, 2**40), (2.0, 3), ((2, 3),), ((2, 3), 4), "23", None,
 ])
 def test_what_is_no_shape_or_too_large_is_refused(shape):
     with pytest.raises(ValueError, match="^shape must be a tuple of integers of at least 0, and fit memory, got "):

@@ -159,6 +159,7 @@ class UnitTests:
         self.state = digest(*texts.values())
         imports = re.compile(r"^(from|import) cs231n\b", re.MULTILINE)
         self.files = [path for path, text in texts.items() if path.name.startswith("test_") and imports.search(text)]
+        self.killers = defaultdict(Counter)  # by module and function, how many of its mutants a test killed
         self._measure()
 
     def _measure(self):
@@ -268,6 +269,8 @@ class UnitTests:
             if isinstance(message, int):
                 endless = -message in (signal.SIGPROF, signal.SIGALRM, signal.SIGKILL)
                 message = {"verdict": ENDLESS if endless else KILLED, "by": self.tests_of(mutant)[0]}
+            elif message["verdict"] == KILLED:
+                self.killers[mutant.path, mutant.function][message["by"]] += 1
             yield mutant, message
 
     def _try(self, mutant):
@@ -279,7 +282,7 @@ class UnitTests:
             failed = None
 
             def pytest_collection_modifyitems(self, items):
-                items[:] = sorted((item for item in items if item.nodeid in order), key=lambda item: order[item.nodeid])
+                items[:] = sorted((item for item in items if item.nodeid in part), key=lambda item: order[item.nodeid])
 
             def pytest_runtest_setup(self, item):
                 # One bound for a test that computes, one for a test that waits.
@@ -294,11 +297,16 @@ class UnitTests:
 
         limit_memory()
         import_mutated(mutant)
-        # The file that has most of the tests has mostly the one that fails: the others need not be collected.
-        files, home = set(map(_file_of, tests)), _home(tests)
-        for part in ([home], [file for file in files if file != home]):
+        # First the tests that noticed other errors of the function, the best first; then the file that has most of the
+        # tests, since mostly one of them fails and the other files need not be collected.
+        killers, home = self.killers[mutant.path, mutant.function], _home(tests)
+        known = [test for test, _ in killers.most_common() if test in order]
+        order |= {test: number - len(known) for number, test in enumerate(known)}
+        rest = set(tests) - set(known)
+        at_home = {test for test in rest if _file_of(test) == home}
+        for part in (set(known), at_home, rest - at_home):
             run = Run()
-            if part and self._pytest([ROOT / file for file in part], run):
+            if part and self._pytest([ROOT / file for file in sorted(set(map(_file_of, part)))], run):
                 yield {"verdict": KILLED, "by": run.failed or ""}
                 return
         yield {"verdict": SURVIVED, "by": ""}
