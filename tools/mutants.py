@@ -45,7 +45,8 @@ class Results:
     trials : UnitTests or Lessons
     equivalent : dict
         The reasons of those that are equivalent. Having survived the unit tests once, they are not tried again while
-        their function is as it was; the lessons, which see less, are spared them.
+        their function is as it was; the lessons, which see less, are spared them, and so are lines of which any
+        change is equivalent.
     again : bool
         Forget what was tried before.
     """
@@ -59,7 +60,7 @@ class Results:
         """The result, or None where there is none that still stands."""
         result = self.found.get(mutant.name)
         if reason_of(mutant, self.equivalent) is not None:
-            if self.trials.title == Lessons.title:
+            if self.trials.title == Lessons.title or mutant.name not in self.equivalent:
                 return {"verdict": SURVIVED, "by": ""}
             if result and result["verdict"] == SURVIVED and result.get("function") == digest(function_of(mutant)):
                 return result
