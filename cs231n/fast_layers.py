@@ -15,6 +15,7 @@ out among threads.
 """
 
 import functools
+import math
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -192,7 +193,7 @@ def _stacked_rows(array, height, step, count):
     array (count, height · d_1 · … · d_k, n · W_out)
         A view; its matrices overlap where step < height.
     """
-    features, columns = int(np.prod(array.shape[1:-2])), array.shape[-2] * array.shape[-1]
+    features, columns = math.prod(array.shape[1:-2]), array.shape[-2] * array.shape[-1]
     strides = np.array([step * features * columns, columns, 1]) * array.itemsize
     return as_strided(array, (count, height * features, columns), strides)
 

@@ -94,7 +94,8 @@ def test_a_shape_may_have_an_axis_without_weights_or_none_at_all(shape, expected
 
 
 @pytest.mark.parametrize("shape", [
-    (-1,), (2, -1), (sys.maxsize // 8 + 1, 0), (10**30, 0), (2**40, 2**40), (2.0, 3), ((2, 3),), ((2, 3), 4), "23", None,
+    (-1,), (2, -1), (sys.maxsize // 8 + 1, 0), (10**30, 0), (2**40, 2**40), (2.0, 3), ((2, 3),), ((2, 3), 4), "23",
+    None,
 ])
 def test_what_is_no_shape_or_too_large_is_refused(shape):
     with pytest.raises(ValueError, match="^shape must be a tuple of integers of at least 0, and fit memory, got "):

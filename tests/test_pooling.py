@@ -188,11 +188,12 @@ def test_pooling_matches_numerical_gradients(pool, param):
     assert_allclose(backward(dout, cache), numerical, rtol=1e-7, atol=1e-8)
 
 
-def test_pooling_accepts_an_empty_batch(pool):
+@pytest.mark.parametrize("shape", [(0, 3), (2, 0)])
+def test_pooling_accepts_a_batch_without_images_and_images_without_channels(pool, shape):
     forward, backward = pool
-    out, cache = forward(np.ones((0, 3, 4, 4)), pool_param(2, 2, 2))
-    assert out.shape == (0, 3, 2, 2)
-    assert backward(np.ones((0, 3, 2, 2)), cache).shape == (0, 3, 4, 4)
+    out, cache = forward(np.ones((*shape, 4, 4)), pool_param(2, 2, 2))
+    assert out.shape == (*shape, 2, 2)
+    assert backward(np.ones((*shape, 2, 2)), cache).shape == (*shape, 4, 4)
 
 
 def test_neither_pass_alters_its_inputs(pool):

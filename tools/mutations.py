@@ -14,7 +14,7 @@ __all__ = ["Mutant", "mutants_of"]
 OPERATORS = {"+": "-", "-": "+", "*": "/", "/": "*", "//": "/", "%": "//", "**": "*", "@": "*", "&": "|", "|": "&"}
 COMPARISONS = {"<": ("<=", ">="), ">": (">=", "<="), "<=": ("<", ">"), ">=": (">", "<"), "==": ("!=",), "!=": ("==",),
                "is not": ("is",), "is": ("is not",), "not in": ("in",), "in": ("not in",)}
-SYMMETRIC = {"max", "min", "maximum", "minimum", "add", "multiply", "result_type", "array_equal"}
+SYMMETRIC = {"max", "min", "maximum", "minimum", "add", "multiply", "result_type", "array_equal", "may_share_memory"}
 RELATIVES = {"maximum": "minimum", "minimum": "maximum", "max": "min", "min": "max", "sum": "mean", "mean": "sum",
              "zeros": "ones", "ones": "zeros", "add": "subtract", "argmax": "argmin", "argmin": "argmax", "var": "std",
              "any": "all", "all": "any"}
