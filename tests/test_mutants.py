@@ -184,7 +184,9 @@ def test_what_is_noticed_is_told_from_what_is_not(project):
     # The digits of a loss are not compared, and no lesson shows this function.
     assert lessons["half: return x / 2 → return x"]["verdict"] == "survived"
     assert "never_run: no test runs this line" in done.stdout
-    assert "100.0% of those that are not equivalent are killed" in done.stdout
+    shown, other = done.stdout.split("## Lessons, in code that they show")[1].split("## Lessons, in other code")
+    assert "100.0% of those that are not equivalent are killed (90% is wanted)" in shown
+    assert "half: seen by tests/test_layers.py::test_half\n  - `return x / 2`\n  - `return x`" in other
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="mutants are tried in forks")

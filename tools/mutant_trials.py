@@ -355,7 +355,8 @@ class Lessons:
     A lesson is run without any error; before each of its cells, every mutant whose line the cell runs gets a fork, in
     which the package is changed where it stands. There the cell is run and those after it, to the end of the section,
     since what a cell computes may be judged by a later one. First only cells that take seconds are run; what is still
-    alive after all lessons, and in code that one of them shows, meets the longer cells of that lesson as well.
+    alive after all lessons, and in code that one of them shows, meets the longer cells of that lesson as well. Mutants
+    in code that no lesson shows come last.
 
     Parameters
     ----------
@@ -435,8 +436,14 @@ class Lessons:
 
     def judge(self, mutants):
         """Yield each mutant with what came of it."""
+        shown = [mutant for mutant in mutants if self.shows(mutant)]
+        others = [mutant for mutant in mutants if not self.shows(mutant)]
+        for group, times in ((shown, (SHORT_SECONDS, LONG_SECONDS)), (others, (SHORT_SECONDS,))):
+            yield from self._judge(group, times)
+
+    def _judge(self, mutants, times):
         alive = {mutant.name: mutant for mutant in mutants}
-        for seconds in (SHORT_SECONDS, LONG_SECONDS):
+        for seconds in times:
             for lesson, facts in self.facts.items():
                 ran = set().union(*(fact["lines"] for fact in facts))
                 candidates = [mutant for mutant in alive.values() if f"{mutant.path}:{mutant.line}" in ran
@@ -463,15 +470,16 @@ class Lessons:
         """
         shell = _shell(ROOT / "notebooks")
         cells, sections, facts = self.cells[lesson], self.sections[lesson], self.facts[lesson]
-        imported = set(facts[0]["lines"])
+        ran = [set(fact["lines"]) for fact in facts]
         waiting, judged = {mutant.name: mutant for mutant in mutants}, set()
         for number, source in enumerate(cells):
+            if not any(_concerns(mutant, lines, ran[0]) for mutant in waiting.values() for lines in ran[number:]):
+                return
             section = [n for n in range(number, len(cells)) if sections[n] == sections[number]]
             # As many cells as there is time for.
             part = [n for n in section if sum(facts[m]["seconds"] for m in section if m <= n) < seconds]
-            lines = set(facts[number]["lines"])
             concerned = [mutant for mutant in waiting.values() if (mutant.name, sections[number]) not in judged
-                         and _concerns(mutant, lines, imported)]
+                         and _concerns(mutant, ran[number], ran[0])]
             if part and number and concerned:
                 gc.freeze()
                 limit = 20 + 10 * sum(facts[n]["seconds"] for n in part)

@@ -117,14 +117,23 @@ def count(mutants, results, equivalent):
             verdicts.count(None)]
 
 
+def chapters(mutants, all_results):
+    """What the report tells about: title, results, the mutants that they are of, and the share to be killed."""
+    for results in all_results:
+        if isinstance(results.trials, Lessons):
+            shown = [mutant for mutant in mutants if results.trials.shows(mutant)]
+            yield "Lessons, in code that they show", results, shown, SHARE
+            yield "Lessons, in other code", results, [mutant for mutant in mutants if mutant not in shown], 0
+        else:
+            yield "Unit tests", results, mutants, 1
+
+
 def report(mutants, all_results, equivalent):
     """The report as text, and whether all is as it should be."""
     lines, sound = [], True
     columns = ["mutants", KILLED, ENDLESS, SURVIVED, "equivalent", "not tried"]
-    for results in all_results:
-        title, judged = "Unit tests", mutants
-        if isinstance(results.trials, Lessons):
-            title, judged = "Lessons, in code that they show", list(filter(results.trials.shows, mutants))
+    killed_by = {}
+    for title, results, judged, wanted in chapters(mutants, all_results):
         rows = [["module", *columns]]
         for path in dict.fromkeys(mutant.path for mutant in judged):
             of_path = [mutant for mutant in judged if mutant.path == path]
@@ -132,22 +141,26 @@ def report(mutants, all_results, equivalent):
         number, killed, endless, survived, _, not_tried = total = [len(judged), *count(judged, results, equivalent)]
         lines += [f"## {title}", "", *table([*rows, ["all", *total]]), ""]
         share = (killed + endless) / max(1, killed + endless + survived)
-        wanted = SHARE if isinstance(results.trials, Lessons) else 1
-        lines += [f"{share:.1%} of those that are not equivalent are killed ({wanted:.0%} is wanted).", ""]
+        aim = f" ({wanted:.0%} is wanted)" if wanted else ""
+        lines += [f"{share:.1%} of those that are not equivalent are killed{aim}.", ""]
         sound &= share >= wanted and not not_tried or not number
-        survivors = [mutant for mutant in judged if (results[mutant] or {}).get("verdict") == SURVIVED]
+        verdicts = {mutant: results[mutant] or {"verdict": None} for mutant in judged}
+        if isinstance(results.trials, UnitTests):
+            killed_by = {mutant: result["by"] for mutant, result in verdicts.items() if result["verdict"] == KILLED}
+        survivors = [mutant for mutant, result in verdicts.items() if result["verdict"] == SURVIVED]
         for heading, is_same in (("Survived", False), ("Equivalent", True)):
             listed = [mutant for mutant in survivors if (reason_of(mutant, equivalent) is not None) == is_same]
             if listed and not (is_same and isinstance(results.trials, Lessons)):
                 lines += [f"### {heading}", ""]
                 for mutant in listed:
-                    reason = reason_of(mutant, equivalent) or results[mutant]["by"]
+                    seen_by = mutant in killed_by and f"seen by {killed_by[mutant]}"
+                    reason = reason_of(mutant, equivalent) or verdicts[mutant]["by"] or seen_by
                     lines += [f"- {mutant.path}:{mutant.line} {mutant.function}" + (f": {reason}" if reason else ""),
                               f"  - `{mutant.before}`", f"  - `{mutant.after}`"]
                 lines.append("")
         if isinstance(results.trials, UnitTests):
-            for mutant in judged:
-                if mutant.name in equivalent and (results[mutant] or {}).get("verdict") in (KILLED, ENDLESS):
+            for mutant, result in verdicts.items():
+                if mutant.name in equivalent and result["verdict"] in (KILLED, ENDLESS):
                     lines.append(f"Not equivalent, a test kills it: {mutant.name}")
                     sound = False
     return "\n".join(lines), sound
