@@ -180,6 +180,7 @@ def test_parameters_are_named_and_shaped_layer_by_layer():
     assert list(net.params) == ["W1", "b1", "W2", "b2", "W3", "b3"]
     assert all(array.dtype == np.float32 for array in net.params.values())
     assert all(not array.any() for name, array in net.params.items() if name.startswith("b"))
+    assert 0.9e-3 < net.params["W2"].std() < 1.1e-3
     assert net.reg == 0
 
 

@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from cs231n import blocks, initializers
 from cs231n.classifiers.fc_net import FullyConnectedNet
 from cs231n.gradient_check import eval_numerical_gradient
+from cs231n.layers import affine_backward
 
 nets = st.fixed_dictionaries({
     "hidden_dims": st.lists(st.integers(1, 6), max_size=4),
@@ -129,6 +130,26 @@ def test_the_default_net_takes_colour_images_and_tells_ten_classes_apart():
     assert 0.9e-2 < net.params["W1"].std() < 1.1e-2
     assert net.reg == 0
     assert net.loss(np.zeros((2, 3, 32, 32))).shape == (2, 10)
+
+
+@pytest.mark.parametrize("normalization", ["batchnorm", "layernorm"])
+def test_a_new_net_is_set_to_train(normalization):
+    net = FullyConnectedNet([4, 3], normalization=normalization, dropout_keep_ratio=0.5)
+    assert net.bn_params == [{"mode": "train"}, {"mode": "train"}]
+    assert net.dropout_param == {"mode": "train", "p": 0.5}
+
+
+@pytest.mark.parametrize("hidden_dims", [[], [4], [4, 3]])
+def test_the_gradient_of_the_images_is_not_computed(monkeypatch, hidden_dims):
+    asked = []
+
+    def backward(dout, cache, need_dx=True):
+        asked.append(need_dx)
+        return affine_backward(dout, cache, need_dx)
+
+    monkeypatch.setattr("cs231n.classifiers.fc_net.affine_backward", backward)
+    FullyConnectedNet(hidden_dims, input_dim=5).loss(np.ones((2, 5)), np.array([0, 1]))
+    assert asked == [True] * len(hidden_dims) + [False]
 
 
 def test_weights_are_drawn_layer_by_layer_from_the_global_state():

@@ -1,11 +1,14 @@
 """Work shared out among threads: all of it once, errors and settings of the caller, and BLAS as it was afterwards."""
 
+import contextlib
 import os
+import re
 import threading
 import warnings
 
 import numpy as np
 import pytest
+import torch  # noqa: F401  (has libraries with threads of its own)
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from cs231n import threads
@@ -103,6 +106,32 @@ def test_a_forked_process_has_threads_of_its_own(two_threads):
 def test_without_a_known_blas_there_is_one_thread(monkeypatch):
     monkeypatch.setattr(threads, "_blas", lambda: ThreadpoolController().select(user_api="none"))
     assert share_out(lambda images: images, 5) == [slice(0, 5)]
+    with one_blas_thread() as num_threads:
+        assert num_threads == 1
+
+
+def test_of_several_blas_libraries_the_one_with_most_threads_counts(monkeypatch):
+    class Libraries:
+        def info(self):
+            return [{"num_threads": 2}, {"num_threads": 3}]
+
+        def limit(self, limits):
+            return contextlib.nullcontext()
+
+    monkeypatch.setattr(threads, "_blas", Libraries)
+    with one_blas_thread() as num_threads:
+        assert num_threads == 3
+
+
+def test_only_blas_is_held():
+    """PyTorch has OpenMP with it, which is not ours to limit."""
+    libraries = [library["filepath"] for library in ThreadpoolController().info() if library["user_api"] == "blas"]
+    assert [library["filepath"] for library in threads._blas().info()] == libraries
+
+
+def test_a_thread_says_whose_it_is():
+    name = threads._pool().submit(lambda: threading.current_thread().name).result()
+    assert re.fullmatch(r"cs231n_\d+", name)
 
 
 def test_blas_can_be_held_for_longer_than_one_call(two_threads):
@@ -118,11 +147,17 @@ def test_blas_can_be_held_for_longer_than_one_call(two_threads):
 
 def test_while_one_thread_holds_blas_another_makes_do_with_one_thread(two_threads):
     seen = []
+
+    def work():
+        seen.append(share_out(lambda images: images, 4))
+        with one_blas_thread() as num_threads:
+            seen.append(num_threads)
+
     with one_blas_thread():
-        other = threading.Thread(target=lambda: seen.append(share_out(lambda images: images, 4)))
+        other = threading.Thread(target=work)
         other.start()
         other.join()
-    assert seen == [[slice(0, 4)]]
+    assert seen == [[slice(0, 4)], 1]
     assert blas_threads() == 2
 
 
@@ -156,5 +191,14 @@ def test_large_products_are_shared_out_along_the_longer_side_where_blas_is_held(
         other = threading.Thread(target=product, args=(wide, narrow))
         other.start()
         other.join()
-    # By columns, by rows, not at all, by rows, and not in a thread that does not hold BLAS.
-    assert shared == [4, 5, 5]
+        product(np.ones((4, 2)), np.ones((2, 8)))
+    # By columns, by rows, not at all, by rows, not in a thread that does not hold BLAS, and by columns.
+    assert shared == [4, 5, 5, 8]
+
+
+@pytest.mark.parametrize("wrong", [np.ones(3), np.ones((2, 2), complex), "text", [[1], [1, 2]]])
+def test_the_argument_that_is_no_matrix_is_named(wrong):
+    with pytest.raises(ValueError, match="^a must be a"):
+        product(wrong, np.ones((2, 2)))
+    with pytest.raises(ValueError, match="^b must be a"):
+        product(np.ones((2, 2)), wrong)
