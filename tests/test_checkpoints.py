@@ -301,6 +301,7 @@ def test_a_loss_that_was_reported_is_not_reported_again(tmp_path):
     ({"data": examples(seed=1)}, r"data.y_train was int64 \(40,\) of CRC-32 [0-9a-f]{8} and is int64"),
     ({"data": examples(train=41)}, r"data.X_train was float64 \(40, 6\) of .* and is float64 \(41, 6\)"),
     ({"data": {**DATA, "X_val": DATA["X_val"].astype(np.float32)}}, "data.X_val was float64 .* and is float32"),
+    ({"data": {**DATA, "y_val": 1 - DATA["y_val"] % 2}}, r"data.y_val was int64 .* and is int64"),
     ({"update_rule": "rmsprop"}, "update_rule was adam and is rmsprop"),
     ({"update_rule": lambda w, dw, config: (w, config)}, "update_rule was adam and is <lambda>"),
     ({"optim_config": {"learning_rate": 1.0}}, "optim_config.learning_rate was 0.02 and is 1.0"),
@@ -318,6 +319,10 @@ def test_what_differs_from_the_run_is_named(checkpoint, other, message):
         resume(checkpoint, **{**other, "model": model})
     assert_equal(model.params, before)
     assert checkpoint.read_bytes() == content
+
+
+def test_the_epoch_of_a_resumed_run_is_a_plain_number(checkpoint):
+    assert type(resume(checkpoint).epoch) is int
 
 
 def test_data_with_one_other_value_are_other_data():

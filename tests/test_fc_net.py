@@ -347,6 +347,13 @@ def test_inputs_of_the_wrong_size_are_refused():
         FullyConnectedNet([4], input_dim=5).loss(np.ones((2, 6)))
 
 
+def test_inputs_of_one_value_may_be_numbers_but_not_one_number():
+    net = FullyConnectedNet([4], input_dim=1)
+    assert net.loss(np.ones(3)).shape == (3, 10)
+    with pytest.raises(ValueError, match="^X must have shape "):
+        net.loss(np.float64(1))
+
+
 def test_an_empty_batch_has_scores_but_no_loss():
     net = FullyConnectedNet([4], input_dim=5, num_classes=3)
     assert net.loss(np.ones((0, 5))).shape == (0, 3)

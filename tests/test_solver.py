@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from cs231n import blocks, optim
 from cs231n.classifiers.fc_net import FullyConnectedNet
+from cs231n.progress import progress_bar
 from cs231n.solver import NonFiniteLossWarning, Solver
 
 
@@ -622,3 +623,63 @@ def test_data_that_do_not_agree_are_refused(split):
     empty = {f"X_{split}": data[f"X_{split}"][:0], f"y_{split}": data[f"y_{split}"][:0]}
     with pytest.raises(ValueError, match=f"as many X_{split} as y_{split}, at least one; got 0 and 0"):
         Solver(Threshold(), {**data, **empty})
+
+
+@pytest.mark.parametrize("shape", [(20, 3), (20,), (20, 2, 1)])
+def test_validation_images_of_another_shape_are_refused(shape):
+    data = {**blobs(), "X_val": np.zeros(shape)}
+    with pytest.raises(ValueError, match=r"^data\['X_val'\] must have shape \(20, 2\)"):
+        Solver(small_net(), data)
+
+
+def test_the_defaults_are_those_of_the_documentation():
+    solver = Solver(small_net(), blobs())
+    assert (solver.batch_size, solver.num_epochs) == (100, 10)
+    assert (solver.num_train_samples, solver.num_val_samples) == (1000, None)
+    assert not solver.interrupted
+    model = Threshold()
+    threshold_solver(model, 1).check_accuracy(np.ones((250, 1)), np.ones(250, int))
+    assert model.seen == [100, 100, 50]
+
+
+def test_accuracy_needs_an_example():
+    solver = threshold_solver(Threshold(), 1)
+    assert solver.check_accuracy(np.ones((1, 1)), np.zeros(1, int)) == 1
+    with pytest.raises(ValueError, match=r"^X must hold at least one example, got shape \(0, 1\)"):
+        solver.check_accuracy(np.ones((0, 1)), np.zeros(0, int))
+
+
+def test_weights_of_any_layout_are_trained():
+    net, other = small_net(), small_net()
+    other.params = {name: np.asfortranarray(w) for name, w in other.params.items()}
+    for model in (net, other):
+        np.random.seed(1)
+        Solver(model, blobs(), num_epochs=2, verbose=False).train()
+    assert_array_equal(net.params["W1"], other.params["W1"])
+
+
+def test_a_model_may_divide_by_zero_on_its_way():
+    class Dividing(Threshold):
+        def loss(self, X, y=None):
+            np.ones(1) / np.zeros(1)
+            return super().loss(X, y)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        threshold_solver(Dividing(), 1).train()
+
+
+def test_the_bar_counts_the_iterations(monkeypatch):
+    bars = []
+
+    def noting(*arguments):
+        bar = progress_bar(*arguments)
+        bars.append((arguments, bar))
+        return bar
+
+    monkeypatch.setattr("cs231n.solver.progress_bar", noting)
+    monkeypatch.setattr("cs231n.progress._watched", lambda: True)
+    Solver(small_net(), blobs(), num_epochs=3, batch_size=20, verbose=False).train()
+    [(arguments, bar)] = bars
+    assert arguments == (9, "training", "it")
+    assert bar.n == 9
