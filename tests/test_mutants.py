@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -199,10 +200,16 @@ def test_a_repeated_run_tries_nothing_again_and_takes_reasons(project):
     assert again.returncode == 0, again.stdout
     assert "mutant" not in again.stderr  # no progress bar, as there is nothing to do
     assert "never_run: nobody calls it" in again.stdout
-    file.write_text(json.dumps({"cs231n/layers.py double: return 2 * x → return 2 / x": "wrongly said to be the same"}))
+    file.write_text(json.dumps({
+        "cs231n/layers.py double: return 2 * x → return 2 / x": "wrongly said to be the same",
+        "cs231n/layers.py double: return x * 2 → return x / 2": "a line that was changed",
+        "cs231n/other.py double: return x * 2 → return x / 2": "a module that was not asked for",
+    }))  # fmt: skip
     wrong = run(project)
     assert wrong.returncode == 1
     assert "Not equivalent, a test kills it: cs231n/layers.py double" in wrong.stdout
+    [unknown] = re.findall("No such mutant, take it out of equivalent_mutants.json: (.*)", wrong.stdout)
+    assert unknown == "cs231n/layers.py double: return x * 2 → return x / 2"
 
 
 def test_a_kill_by_a_lesson_rests_on_the_function_and_the_cells_so_far():

@@ -34,7 +34,7 @@ SHARE = 0.9  # of the mutants in code that they show, that the lessons kill
 
 def reason_of(mutant, equivalent):
     """Why a mutant is equivalent, by its name or, where all changes of a line are, by the line; None if it is not."""
-    return equivalent.get(mutant.name) or equivalent.get(mutant.name.split(" → ")[0])
+    return equivalent.get(mutant.name) or equivalent.get(mutant.line_name)
 
 
 class Results:
@@ -163,6 +163,12 @@ def report(mutants, all_results, equivalent):
                 if mutant.name in equivalent and result["verdict"] in (KILLED, ENDLESS):
                     lines.append(f"Not equivalent, a test kills it: {mutant.name}")
                     sound = False
+    names = {name for mutant in mutants for name in (mutant.name, mutant.line_name)}
+    paths = {mutant.path for mutant in mutants}
+    for name in equivalent:
+        if name not in names and name.split(" ")[0] in paths:
+            lines.append(f"No such mutant, take it out of {EQUIVALENT.name}: {name}")
+            sound = False
     return "\n".join(lines), sound
 
 

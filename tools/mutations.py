@@ -57,7 +57,12 @@ class Mutant:
     def name(self):
         """Names the mutant whatever happens to the rest of the module."""
         twin = f" ({self.number + 1})" if self.number else ""
-        return f"{self.path} {self.function}: {self.before} → {self.after}{twin}"
+        return f"{self.line_name} → {self.after}{twin}"
+
+    @property
+    def line_name(self):
+        """What all mutants of a line are called together."""
+        return f"{self.path} {self.function}: {self.before}"
 
 
 def mutants_of(path, source):
