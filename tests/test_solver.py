@@ -1,5 +1,6 @@
 """The training loop: what it draws, prints, keeps, saves and refuses."""
 
+import inspect
 import os
 import re
 import warnings
@@ -623,6 +624,25 @@ def test_data_that_do_not_agree_are_refused(split):
     empty = {f"X_{split}": data[f"X_{split}"][:0], f"y_{split}": data[f"y_{split}"][:0]}
     with pytest.raises(ValueError, match=f"as many X_{split} as y_{split}, at least one; got 0 and 0"):
         Solver(Threshold(), {**data, **empty})
+
+
+def test_the_name_of_a_rule_must_be_a_text():
+    with pytest.raises(ValueError, match="^update_rule must be a function or one of sgd, "):
+        Solver(small_net(), blobs(), update_rule=np.array("sgd"))
+
+
+def test_a_function_that_does_not_say_what_it_takes_is_no_rule():
+    def without_signature(function):
+        try:
+            inspect.signature(function)
+        except ValueError:
+            return True
+
+    for function in filter(without_signature, [max, min, type, iter, next, dict]):
+        with pytest.raises(ValueError, match=r"^update_rule must be called as rule\(w, dw, config\), got "):
+            Solver(small_net(), blobs(), update_rule=function)
+        return
+    pytest.skip("all built-in functions have signatures")
 
 
 @pytest.mark.parametrize("shape", [(20, 3), (20,), (20, 2, 1)])

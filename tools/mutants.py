@@ -13,6 +13,7 @@ equivalent and the lessons kill 90 % of those in code that they show, 1 if not, 
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -204,6 +205,8 @@ def main(arguments=None):
         print("\n".join(mutant.name for mutant in mutants))
         return 0
 
+    # Being ended from outside keeps what was found, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     start = time.monotonic()
     deadline = start + 60 * options.minutes
     OUTPUT.mkdir(parents=True, exist_ok=True)
