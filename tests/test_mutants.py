@@ -133,9 +133,15 @@ def test_double():
 
 def test_half():
     assert half(101) == 50
+
+
+def test_litter():
+    with open(f"litter {double(1)}", "w"):
+        pass
 """
 LESSON = ["from cs231n import lesson\nfrom cs231n.layers import double, half", "lesson.show_source(double)",
-          "y = double(3)", "print('✓ it doubles' if y == 6 else '✗ it doubles')", "print('loss: %f' % half(3))"]
+          "y = double(3)", "print('✓ it doubles' if y == 6 else '✗ it doubles')", "print('loss: %f' % half(3))",
+          "open('litter of a lesson %d' % half(2), 'w').close()"]
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +185,9 @@ def test_what_is_noticed_is_told_from_what_is_not(project):
     assert tests["half: while x > 100: → while x >= 100:"] == "killed"
     # A line run on import, seen by a test that runs no line of the module.
     assert tests["named.decorate: function.label = name → pass"] == "killed"
+    litter = [path.relative_to(project).as_posix() for path in project.rglob("litter*")]
+    assert litter == ["notebooks/litter of a lesson 1"]  # by the lesson itself
+    assert not list((project / "build" / "mutants").glob("trial-*"))
     lessons = {name.split(" ", 1)[1]: result for name, result in results(project, "lessons").items()}
     # The cell that doubles prints nothing: a later one judges it.
     assert lessons["double: return 2 * x → return 3 * x"]["by"] == "Doubling, cell 4"

@@ -10,13 +10,14 @@ import os
 import re
 import resource
 import select
+import shutil
 import signal
 import sys
 import tempfile
 import time
 import types
 from collections import Counter, defaultdict
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib.machinery import SourceFileLoader
 from importlib.util import spec_from_file_location
@@ -30,10 +31,11 @@ from nbval.plugin import get_sanitize_patterns
 from run_lessons import ROOT, course_order, is_executed
 from tqdm import tqdm
 
-__all__ = ["ENDLESS", "KILLED", "OUTPUT", "SURVIVED", "Lessons", "UnitTests", "digest", "function_of"]
+__all__ = ["ENDLESS", "KILLED", "OUTPUT", "SURVIVED", "Lessons", "UnitTests", "digest", "function_of", "sweep"]
 
 PACKAGE = ROOT / "cs231n"
 OUTPUT = ROOT / "build" / "mutants"
+TRIAL = "trial-"  # begins the names of folders that mutants write to
 ON_IMPORT = ""  # what coverage calls the test during which a line is run that is run between tests
 KILLED, ENDLESS, SURVIVED = "killed", "endless", "survived"
 SHORT_SECONDS, LONG_SECONDS = 4, 60  # that the cells of a section may take, for any mutant and for one in shown code
@@ -121,6 +123,21 @@ def _end(pid):
         os.killpg(pid, signal.SIGKILL)
     else:
         os.kill(pid, signal.SIGKILL)
+
+
+@contextmanager
+def _folder_of_its_own():
+    """Make a new folder the working directory: a mutant may write there what it likes."""
+    with tempfile.TemporaryDirectory(dir=OUTPUT, prefix=TRIAL, ignore_cleanup_errors=True) as folder:
+        os.chdir(folder)
+        yield folder
+        os.chdir(ROOT)
+
+
+def sweep():
+    """Remove the folders of trials that were ended from outside."""
+    for folder in OUTPUT.glob(f"{TRIAL}*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def limit_memory():
@@ -222,12 +239,12 @@ class UnitTests:
     def _pytest(self, files, plugin):
         # No search for the smallest example that fails, and no file of examples.
         settings.register_profile("mutants", settings.get_profile("ci"), phases=[Phase.explicit, Phase.generate])
-        os.chdir(ROOT)
-        with tempfile.TemporaryDirectory(dir=OUTPUT) as folder:
+        with _folder_of_its_own() as folder:
             return pytest.main(
-                [*map(str, files), "-x", "-o", "addopts=--strict-markers", "--hypothesis-profile=mutants",
-                 "--basetemp", folder + "/tests", "--assert=plain", "--tb=no", "-p", "no:unraisableexception",
-                 "-p", "no:cacheprovider", "-p", "no:nbval", "-p", "no:xdist"],
+                [*map(str, files), "-x", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT),
+                 "-o", "addopts=--strict-markers", "--hypothesis-profile=mutants", "--basetemp", folder + "/tests",
+                 "--assert=plain", "--tb=no", "-p", "no:unraisableexception", "-p", "no:cacheprovider",
+                 "-p", "no:nbval", "-p", "no:xdist"],
                 plugins=[plugin])
 
     def tests_of(self, mutant):
@@ -498,11 +515,12 @@ class Lessons:
     def _try(self, shell, lesson, part, mutant):
         limit_memory()
         change_in_place(mutant)
-        for number in part:
-            text, success = self._run(shell, self.cells[lesson][number])
-            if not success or self.facts[lesson][number]["text"] not in (None, text):
-                yield {"verdict": KILLED, "cell": number}
-                return
+        with _folder_of_its_own():
+            for number in part:
+                text, success = self._run(shell, self.cells[lesson][number])
+                if not success or self.facts[lesson][number]["text"] not in (None, text):
+                    yield {"verdict": KILLED, "cell": number}
+                    return
         yield {"verdict": SURVIVED, "cell": number}
 
     def _run(self, shell, source):

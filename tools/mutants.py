@@ -22,7 +22,7 @@ from pathlib import Path
 os.environ.update(CS231N_DATA="shapes10", MPLBACKEND="Agg", OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1",
                   MKL_NUM_THREADS="1")
 
-from mutant_trials import ENDLESS, KILLED, OUTPUT, SURVIVED, Lessons, UnitTests, digest, function_of
+from mutant_trials import ENDLESS, KILLED, OUTPUT, SURVIVED, Lessons, UnitTests, digest, function_of, sweep
 from mutations import mutants_of
 from run_lessons import ROOT, duration
 from tqdm import tqdm
@@ -218,6 +218,8 @@ def main(arguments=None):
     except KeyboardInterrupt:
         print("\nInterrupted; the next call goes on from here.")
         return 130
+    finally:
+        sweep()
     text, sound = report(mutants, all_results, equivalent)
     (OUTPUT / "report.md").write_text(text, encoding="utf-8")
     print(text)
