@@ -12,6 +12,7 @@ from pathlib import Path
 
 import matrix
 import nbformat
+import numpy as np
 import pytest
 from check_environment import OLDEST_PYTHON
 from matrix import ALL_CELLS, SETTINGS, Cell, Hole
@@ -339,6 +340,19 @@ def test_a_red_cell_says_where_its_log_is_and_is_run_again(workbook, capsys, scr
     row = capsys.readouterr().out.split("\n\n")[-2].splitlines()[-1]
     assert row.split()[6:9] == figures
     assert re.search(rf"  red: pytest's exit status is -?\d+, see {workbook.output}/old-old-Haswell-1-absent.log$", row)
+
+
+def test_the_probe_computes_so_that_a_kernel_this_processor_lacks_is_noticed(monkeypatch):
+    class IllegalInstruction(Exception):
+        pass
+
+    class Matrix:
+        def __matmul__(self, other):
+            raise IllegalInstruction
+
+    monkeypatch.setattr(np, "ones", lambda shape, dtype: Matrix())
+    with pytest.raises(IllegalInstruction):
+        exec(matrix.PROBE, {})
 
 
 @pytest.mark.parametrize(("facts", "why"), [

@@ -46,10 +46,13 @@ SETTINGS = {
 OTHER_NAMES = {"Prescott": "Katmai"}
 HEADINGS = ("python", "numpy", "kernel", "threads", "cifar10", "seconds", "passed", "failed", "skipped", "verdict")
 
-# Run in a cell's environment: what it really is.
+# Run in a cell's environment: what it really is, and whether its kernel's instructions are known to this processor.
 PROBE = """
 import importlib.metadata, json, platform, numpy, threadpoolctl
 from cs231n.data_utils import data_set_name
+for dtype in ("float32", "float64"):
+    a = numpy.ones((300, 300), dtype)
+    assert (a @ a)[0, 0] == (a @ a[0])[0] == a[0] @ a[0] == 300
 pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
 print(json.dumps({
     "python": platform.python_version(),
