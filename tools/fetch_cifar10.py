@@ -235,6 +235,7 @@ def _receive(part, have, home, published, timeout):
             if not chunk:
                 break
             file.write(chunk)
+            file.flush()  # killed now, the next run goes on after this chunk
             have += len(chunk)
             bar.update(len(chunk))
     if total is not None and have < min(total, published.archive_bytes):
