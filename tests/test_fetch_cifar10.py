@@ -598,10 +598,10 @@ def test_killed_at_any_moment_it_leaves_no_half_data_set(server, home, assert_ne
 
 def test_where_one_of_two_is_killed_the_other_goes_on(server, home):
     # Less than a buffer of Python's holds: what has come must not wait there.
-    server.state.cut_at, server.state.stall = 5_000, True
+    server.state.cut_at, server.state.stall = 1_000, True
     killed = start(server, home)
     part = home / fetcher.WORK_FOLDER / "cifar-10-python.tar.gz.part"
-    wait_until(lambda: part.exists() and part.stat().st_size == 5_000)
+    wait_until(lambda: part.exists() and part.stat().st_size == 1_000)
     other = start(server, home)
     assert "waiting for it" in other.stderr.readline()
     server.state.cut_at, server.state.stall = None, False
@@ -610,7 +610,7 @@ def test_where_one_of_two_is_killed_the_other_goes_on(server, home):
     other.communicate()
     assert other.returncode == 0
     assert_whole(home)
-    assert server.state.asked == [None, "bytes=5000-"]
+    assert server.state.asked == [None, "bytes=1000-"]
 
 
 def test_the_loader_finds_the_whole_data_set_or_none_while_it_is_fetched(server, home, monkeypatch, assert_never_half):
