@@ -221,6 +221,14 @@ def test_a_repeated_run_tries_nothing_again_and_takes_reasons(project):
     assert unknown == "cs231n/layers.py double: return x * 2 → return x / 2"
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="mutants are tried in forks")
+def test_the_time_is_up_although_no_mutant_was_killed_yet(project):
+    done = run(project, "--again", "--only", "lessons", "--minutes", "0")
+    assert done.returncode == 1
+    assert "the time is up, the next call goes on from here" in done.stdout
+    assert results(project, "lessons") == {}
+
+
 def test_a_kill_by_a_lesson_rests_on_the_function_and_the_cells_so_far():
     mutant = mutants_of("cs231n/layers/dropout.py", (ROOT / "cs231n/layers/dropout.py").read_text(encoding="utf-8"))[0]
 

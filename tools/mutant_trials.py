@@ -452,7 +452,7 @@ class Lessons:
                    for path, name in (self.shown[lesson] if lesson else chain(*self.shown.values())))
 
     def judge(self, mutants):
-        """Yield each mutant with what came of it."""
+        """Yield each mutant with what came of it, and None after what settled nothing, so that a caller can stop."""
         shown = [mutant for mutant in mutants if self.shows(mutant)]
         others = [mutant for mutant in mutants if not self.shows(mutant)]
         for group, times in ((shown, (SHORT_SECONDS, LONG_SECONDS)), (others, (SHORT_SECONDS,))):
@@ -472,8 +472,9 @@ class Lessons:
                             sys.exit(f"Does not run to its end without any mutant, make it run first: {lesson}")
                         if "mutant" in message:
                             yield alive.pop(message.pop("mutant")), message
-                        else:
-                            progress.update()
+                            continue
+                        progress.update("cell" in message)
+                        yield None
         for mutant in alive.values():
             yield mutant, {"verdict": SURVIVED, "by": ""}
 
@@ -483,7 +484,7 @@ class Lessons:
         Yields
         ------
         dict
-            A verdict (mutant, verdict, by), or the number of a cell that is done.
+            A verdict (mutant, verdict, by), the number of a cell that is done, or nothing: a mutant lived on.
         """
         shell = _shell(ROOT / "notebooks")
         cells, sections, facts = self.cells[lesson], self.sections[lesson], self.facts[lesson]
@@ -507,8 +508,10 @@ class Lessons:
                         by = f"{lesson}, cell {message['cell'] + 1}"
                         yield {"mutant": mutant.name, "verdict": message["verdict"], "by": by}
                         del waiting[mutant.name]
-                    elif part == section:
+                        continue
+                    if part == section:
                         judged.add((mutant.name, sections[number]))
+                    yield {}
             self._run(shell, source)
             yield {"cell": number}
 

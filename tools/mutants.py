@@ -87,11 +87,13 @@ def try_all(mutants, results, deadline):
     try:
         with tqdm(total=len(mutants), initial=len(mutants) - len(missing), desc=results.trials.title,
                   unit="mutant") as progress:
-            for mutant, result in results.trials.judge(missing):
-                results[mutant] = result
-                survived += result["verdict"] == SURVIVED
-                progress.update()
-                progress.set_postfix(survived=survived)
+            for news in results.trials.judge(missing):
+                if news:
+                    mutant, result = news
+                    results[mutant] = result
+                    survived += result["verdict"] == SURVIVED
+                    progress.update()
+                    progress.set_postfix(survived=survived)
                 if time.monotonic() > saved + 5:
                     results.save()
                     saved = time.monotonic()
