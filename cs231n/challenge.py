@@ -105,6 +105,11 @@ class Settings:
 
     def __post_init__(self):
         _require_choices(self)
+        # PyTorch takes neither NumPy's truth values nor fractions.
+        for name in ("peak_rate", "warm_up", "momentum", "weight_decay", "label_smoothing"):
+            object.__setattr__(self, name, as_float(getattr(self, name)))
+        if self.bf16 is not None:
+            object.__setattr__(self, "bf16", bool(self.bf16))
 
     def rate(self, progress):
         """Learning rate when a share ``progress`` of the training, 0 to 1, is done."""
@@ -424,7 +429,7 @@ def evaluate(model, data, bf16=False, batch_size=1000):
     training = model.training
     model.eval()
     right = 0
-    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bool(bf16)):
         for images, labels in zip(data.images.split(int(batch_size)), data.labels.split(int(batch_size))):
             images = images.to(device)
             probabilities = sum(model(view).float().softmax(dim=1) for view in (images, images.flip(3)))

@@ -11,6 +11,7 @@ import numpy as np
 
 from . import checkpoints, optim
 from .layers.arguments import (
+    as_float,
     real_array,
     require_flag,
     require_integer,
@@ -304,7 +305,7 @@ class Solver:
                 self.epoch += 1
                 for config in self.optim_configs.values():
                     if "learning_rate" in config:
-                        config["learning_rate"] *= self.lr_decay
+                        config["learning_rate"] *= as_float(self.lr_decay)
             if t == 0 or epoch_end:
                 self._evaluate()
                 if self.verbose:

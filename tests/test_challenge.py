@@ -2,6 +2,7 @@ import dataclasses
 import os
 import pickle
 import signal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -262,6 +263,17 @@ def test_bf16_learns_too():
     run = training(settings=dataclasses.replace(SMALL, bf16=True), epochs=4)
     run.run()
     assert run.history[-1]["accuracy"] > 0.9
+
+
+def test_numbers_and_flags_of_other_kinds_are_as_good():
+    odd = {"peak_rate": Fraction(1, 4), "warm_up": np.float32(0.25), "momentum": np.longdouble("0.75"),
+           "weight_decay": Fraction(1, 2048), "label_smoothing": Fraction(1, 8), "bf16": np.bool_(True)}
+    plain = {name: bool(value) if name == "bf16" else float(value) for name, value in odd.items()}
+    runs = [training(settings=dataclasses.replace(SMALL, **values), epochs=1) for values in (odd, plain)]
+    for run in runs:
+        run.run()
+    assert same_parameters(*(run.model for run in runs))
+    assert challenge.evaluate(runs[0].model, runs[0].val, np.bool_(True)) == runs[0].history[-1]["accuracy"]
 
 
 def test_a_batch_larger_than_the_training_set_is_all_of_it():

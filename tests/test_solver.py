@@ -4,6 +4,7 @@ import inspect
 import os
 import re
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -210,6 +211,13 @@ def test_the_learning_rate_decays_after_each_epoch():
     # Two iterations an epoch, of steps 2, 1 and 0.5.
     assert_allclose(model.params["w"], 10 - 2 * (2 + 1 + 0.5))
     assert solver.optim_configs["w"]["learning_rate"] == 0.125
+
+
+def test_a_learning_rate_and_its_decay_may_be_numbers_of_two_kinds():
+    solver = threshold_solver(Threshold(gradients=[2] * 2), 1, optim_config={"learning_rate": Fraction(1, 2)},
+                              lr_decay=np.longdouble("0.5"), batch_size=2)
+    solver.train()
+    assert solver.optim_configs["w"]["learning_rate"] == 0.25
 
 
 def test_the_default_learning_rate_decays_too():
