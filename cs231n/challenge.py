@@ -105,11 +105,6 @@ class Settings:
 
     def __post_init__(self):
         _require_choices(self)
-        # PyTorch takes neither NumPy's truth values nor fractions.
-        for name in ("peak_rate", "warm_up", "momentum", "weight_decay", "label_smoothing"):
-            object.__setattr__(self, name, as_float(getattr(self, name)))
-        if self.bf16 is not None:
-            object.__setattr__(self, "bf16", bool(self.bf16))
 
     def rate(self, progress):
         """Learning rate when a share ``progress`` of the training, 0 to 1, is done."""
@@ -145,6 +140,13 @@ def _require_choices(settings):
     require_number("weight_decay", settings.weight_decay, least=0)
     require_number("label_smoothing", settings.label_smoothing, least=0, most=1)
     require_integer("seed", settings.seed, least=0)
+
+
+def _plain(settings):
+    """The same choices as Python's own numbers and flags: PyTorch takes neither fractions nor NumPy's truth values."""
+    names = ("peak_rate", "warm_up", "momentum", "weight_decay", "label_smoothing")
+    numbers = {name: as_float(getattr(settings, name)) for name in names}
+    return dataclasses.replace(settings, **numbers, bf16=None if settings.bf16 is None else bool(settings.bf16))
 
 
 def _least_size(num_stages):
@@ -495,7 +497,7 @@ class Training:
         if folder is not None:
             require_path("folder", folder)
         require_flag("verbose", verbose)
-        self.settings = settings
+        self.settings = settings = _plain(settings)
         self.val = val
         self.epochs, self.limit, self.reserve = epochs, seconds, 0.0
         self.device = pick_device(device)
