@@ -32,8 +32,12 @@ student: $(STAMP) ## write the student edition to student/ (DESTINATION=folder f
 rehearsal: $(STAMP) ## walk the whole course, from the student edition to the submission (ten minutes)
 	@$(TEST_SETTINGS) $(PY) -m pytest -v tests/rehearsal.py
 
-nightly: $(STAMP) ## ten thousand odd and wrong calls of every public function, new ones every time
-	@$(TEST_SETTINGS) $(PY) -m pytest -n logical --hypothesis-profile=nightly tests/test_bad_input_*.py
+nightly: $(STAMP) ## thousands of odd and wrong calls of each layer, rule and net, new ones every time
+	@$(TEST_SETTINGS) $(PY) -m pytest -n logical --hypothesis-profile=nightly tests/test_odd_arguments.py
+
+lint: $(STAMP) ## check style and format of the code and the lessons (`.venv/bin/ruff format .` puts the format right)
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
 
 mutants: $(STAMP) ## plant small errors in the package: do tests and lessons notice? (hours; MODULES="cs231n/optim.py" picks)
 	@$(PY) tools/mutants.py $(MODULES)
@@ -61,4 +65,4 @@ $(STAMP): requirements.txt $(if $(USABLE),,FORCE)
 	@touch $@
 
 FORCE:
-.PHONY: help install run test score lab data bench student rehearsal nightly mutants matrix clean FORCE
+.PHONY: help install run test score lab data bench student rehearsal nightly mutants matrix lint clean FORCE

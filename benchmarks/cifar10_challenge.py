@@ -16,7 +16,7 @@ import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from cs231n.challenge import INGREDIENTS, MODEL, Settings, Training, evaluate, without  # noqa: E402
-from cs231n.torch_data import Images  # noqa: E402
+from cs231n.data.torch_data import Images  # noqa: E402
 
 from .machine import describe_machine  # noqa: E402
 
@@ -37,13 +37,17 @@ def parse(argv=None):
     )
     parser.add_argument("--minutes", type=float, default=MINUTES, help="the budget (default: %(default)s)")
     parser.add_argument(
-        "--ablations", action="store_true",
+        "--ablations",
+        action="store_true",
         help="instead train with everything and then without each ingredient of the recipe, for so many minutes each, "
         "and print the accuracies on held-out training images",
     )
     parser.add_argument("--device", help="cpu or cuda (default: a GPU where there is one)")
     parser.add_argument(
-        "--folder", type=Path, default=ROOT / "build" / "challenge", metavar="FOLDER",
+        "--folder",
+        type=Path,
+        default=ROOT / "build" / "challenge",
+        metavar="FOLDER",
         help="where the checkpoint and the best model are kept (default: build/challenge in the project)",
     )
     arguments = parser.parse_args(argv)

@@ -41,9 +41,14 @@ def train(data, seed):
     np.random.seed(seed)
     model = ThreeLayerConvNet(weight_scale=0.001, hidden_dim=500, reg=0.001)
     solver = Solver(
-        model, data, num_epochs=1, batch_size=50, update_rule="adam", optim_config={"learning_rate": 1e-3},
+        model,
+        data,
+        num_epochs=1,
+        batch_size=50,
+        update_rule="adam",
+        optim_config={"learning_rate": 1e-3},
         verbose=False,
-    )  # fmt: skip
+    )
     solver.train()
     return solver
 

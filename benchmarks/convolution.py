@@ -123,10 +123,13 @@ class NumPySide:
     def megabytes(self):
         """What a pass holds at its peak beside its inputs and results; of both passes, the larger figure."""
         _, cache = self.task.forward(*self.inputs)
-        return max(
-            _extra_bytes(lambda: self.task.forward(*self.inputs)[:1]),
-            _extra_bytes(lambda: self.task.backward(self.dout, cache)),
-        ) / 1e6  # fmt: skip
+        return (
+            max(
+                _extra_bytes(lambda: self.task.forward(*self.inputs)[:1]),
+                _extra_bytes(lambda: self.task.backward(self.dout, cache)),
+            )
+            / 1e6
+        )
 
 
 def _extra_bytes(function):

@@ -56,9 +56,15 @@ def train(folder, epochs):
     np.random.seed(231)
     model = FullyConnectedNet([64, 64], 20, 5, dropout_keep_ratio=0.7, normalization="batchnorm", reg=1e-3)
     options = {
-        "update_rule": "adam", "optim_config": {"learning_rate": 3e-3}, "lr_decay": 0.95, "batch_size": 20,
-        "num_epochs": epochs, "num_train_samples": 50, "checkpoint_name": folder / RUN, "verbose": False,
-    }  # fmt: skip
+        "update_rule": "adam",
+        "optim_config": {"learning_rate": 3e-3},
+        "lr_decay": 0.95,
+        "batch_size": 20,
+        "num_epochs": epochs,
+        "num_train_samples": 50,
+        "checkpoint_name": folder / RUN,
+        "verbose": False,
+    }
     latest = latest_checkpoint(folder / RUN)
     solver = Solver.resume(latest, model, data, **options) if latest else Solver(model, data, **options)
     sys.stdout.buffer.write(STARTED)

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 from tqdm import tqdm
 
-from cs231n import shapes10
+from cs231n.data import shapes10
 
 NUM_TRAIN = 10_000
 BATCH_SIZE = 100
@@ -33,9 +33,14 @@ def fully_connected_net(hidden=500):
 
 def three_layer_convnet(num_filters=32, hidden=100):
     return nn.Sequential(
-        nn.Conv2d(3, num_filters, 7, padding=3), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(num_filters * 16 * 16, hidden), nn.ReLU(), nn.Linear(hidden, 10),
-    )  # fmt: skip
+        nn.Conv2d(3, num_filters, 7, padding=3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(num_filters * 16 * 16, hidden),
+        nn.ReLU(),
+        nn.Linear(hidden, 10),
+    )
 
 
 def deep_convnet(width=16):
@@ -43,12 +48,17 @@ def deep_convnet(width=16):
         return nn.Conv2d(fan_in, fan_out, 3, padding=1, bias=False), nn.BatchNorm2d(fan_out), nn.ReLU()
 
     return nn.Sequential(
-        *block(3, width), nn.MaxPool2d(2),
-        *block(width, 2 * width), nn.MaxPool2d(2),
-        *block(2 * width, 4 * width), nn.MaxPool2d(2),
-        *block(4 * width, 4 * width), nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(), nn.Linear(4 * width, 10),
-    )  # fmt: skip
+        *block(3, width),
+        nn.MaxPool2d(2),
+        *block(width, 2 * width),
+        nn.MaxPool2d(2),
+        *block(2 * width, 4 * width),
+        nn.MaxPool2d(2),
+        *block(4 * width, 4 * width),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(4 * width, 10),
+    )
 
 
 @dataclass(frozen=True)

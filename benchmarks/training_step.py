@@ -74,9 +74,14 @@ class FullyConnectedTask(Task):
         """The net with its initial weights, the same in every process."""
         np.random.seed(SEED)
         return FullyConnectedNet(
-            self.hidden_dims, math.prod(self.input_shape), self.num_classes, normalization=self.normalization,
-            reg=self.reg, weight_scale="kaiming", dtype=self.dtype,
-        )  # fmt: skip
+            self.hidden_dims,
+            math.prod(self.input_shape),
+            self.num_classes,
+            normalization=self.normalization,
+            reg=self.reg,
+            weight_scale="kaiming",
+            dtype=self.dtype,
+        )
 
     def pytorch_layers(self, nn, model):
         """The layers of the same net; those with weights are in the order of the model's."""
@@ -100,17 +105,26 @@ class ConvNetTask(Task):
         """The net with its initial weights, the same in every process."""
         np.random.seed(SEED)
         return ThreeLayerConvNet(
-            self.input_shape, hidden_dim=self.hidden_dim, num_classes=self.num_classes, weight_scale="kaiming",
-            reg=self.reg, dtype=self.dtype,
-        )  # fmt: skip
+            self.input_shape,
+            hidden_dim=self.hidden_dim,
+            num_classes=self.num_classes,
+            weight_scale="kaiming",
+            reg=self.reg,
+            dtype=self.dtype,
+        )
 
     def pytorch_layers(self, nn, model):
         """The layers of the same net; those with weights are in the order of the model's."""
         F, C, size, _ = model.params["W1"].shape
         return [
-            nn.Conv2d(C, F, size, padding=size // 2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
-            nn.Linear(*model.params["W2"].shape), nn.ReLU(), nn.Linear(*model.params["W3"].shape),
-        ]  # fmt: skip
+            nn.Conv2d(C, F, size, padding=size // 2),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(*model.params["W2"].shape),
+            nn.ReLU(),
+            nn.Linear(*model.params["W3"].shape),
+        ]
 
 
 TASKS = [

@@ -20,9 +20,14 @@ __all__ = ["Contender", "Timing", "blas_kernels", "ratio_of_medians", "take_turn
 
 # What a shell sets to hold back thread pools; a contender uses the cores there are.
 THREAD_LIMITS = (
-    "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
-)  # fmt: skip
+    "OPENBLAS_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OMP_THREAD_LIMIT",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
 TURN = 0.15  # seconds
 
 
@@ -159,11 +164,14 @@ def blas_kernels():
     """What computes NumPy's matrix products here, such as ``OpenBLAS 0.3.31 (Haswell kernels, 2 threads)``."""
     found = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
     names = {"openblas": "OpenBLAS", "mkl": "MKL", "blis": "BLIS", "flexiblas": "FlexiBLAS"}
-    return "; ".join(
-        f"{names.get(pool['internal_api'], pool['internal_api'])} {pool['version']} "
-        f"({pool.get('architecture', 'unknown')} kernels, {pool['num_threads']} threads)"
-        for pool in found
-    ) or "unknown BLAS"  # fmt: skip
+    return (
+        "; ".join(
+            f"{names.get(pool['internal_api'], pool['internal_api'])} {pool['version']} "
+            f"({pool.get('architecture', 'unknown')} kernels, {pool['num_threads']} threads)"
+            for pool in found
+        )
+        or "unknown BLAS"
+    )
 
 
 @dataclass

@@ -1,12 +1,11 @@
-"""Checkpoints: files that hold a training run, written whole or not at all, and read without running anything.
+"""Saving and resuming a training run: files written whole or not at all, and read without running anything.
 
 A checkpoint is a NumPy archive (.npz), one file an epoch: ``<checkpoint_name>_epoch_<n>.npz``. Every array of the run
 is a member, named by its place ("params/W1", "optim_configs/W1/m"); the member "tree" is a JSON text that holds the
 numbers and strings, and says where the arrays belong. No member is a pickle. The archive has a CRC-32 of each member,
-by which damage is noticed.
+which reveals damage.
 """
 
-import contextlib
 import errno
 import io
 import json
@@ -19,13 +18,17 @@ from urllib.parse import quote
 
 import numpy as np
 
-from .layers.arguments import real_array, require_path, require_type
+from . import optim
+from .arguments import path as checked_path
+from .files import replacing
 
-__all__ = ["describe_data", "describe_model", "latest_checkpoint", "load", "prepare", "require_same", "save"]
+__all__ = ["latest_checkpoint"]
 
 FORMAT = 1
-OWN_NAMES = ("format", "tree", "file", "allow_pickle")  # of the tree, its member, and the parameters of np.savez
-ROWS_AT_ONCE = 1000
+# What a run that is resumed goes on with, and what may be chosen anew.
+KEPT = ("lr_decay", "batch_size", "num_train_samples", "num_val_samples", "optim_config")
+FREE = ("num_epochs", "print_every", "verbose", "nonfinite")
+HISTORIES = ("loss_history", "train_acc_history", "val_acc_history")
 MOST_DIFFERENCES = 3  # that a message names
 
 
@@ -42,25 +45,14 @@ def latest_checkpoint(checkpoint_name):
     Path or None
         The newest of the files ``<checkpoint_name>_epoch_<n>.npz``; None where there is none.
     """
-    require_path("checkpoint_name", checkpoint_name)
+    checked_path("checkpoint_name", checkpoint_name)
     # Not the one with the largest n, which may have been left by a longer run of the same name.
     files = _files_of(checkpoint_name, ".npz")
     return files[max(files, key=lambda epoch: (files[epoch].stat().st_mtime_ns, epoch))] if files else None
 
 
 def prepare(checkpoint_name):
-    """Make sure that checkpoints can be written, and remove what a killed run has left half written.
-
-    Parameters
-    ----------
-    checkpoint_name : str or path
-
-    Raises
-    ------
-    OSError
-        If there is no such folder or it cannot be written.
-    """
-    require_path("checkpoint_name", checkpoint_name)
+    """Raise ``OSError`` unless checkpoints can be written, and remove what a killed run has left half written."""
     folder = Path(f"{checkpoint_name}_epoch_1.npz").parent
     if not folder.is_dir():
         raise FileNotFoundError(
@@ -77,48 +69,22 @@ def prepare(checkpoint_name):
 
 
 def save(path, run):
-    """Write a checkpoint, whole or not at all.
-
-    Parameters
-    ----------
-    path : str or path
-        A file that is there is replaced when the new one is complete.
-    run : dict
-        Of arrays, numbers, strings, None, and dictionaries, lists and tuples of them.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written; what was there is as it was.
-    TypeError
-        If the run holds anything else.
-    """
-    require_path("path", path)
-    require_type("run", run, dict, "a dictionary")
-    if names := [name for name in OWN_NAMES if name in run]:
-        raise ValueError(f"run must not hold {names[0]!r}, a name that checkpoints have for themselves")
+    """Write a checkpoint, whole or not at all; the run is a dictionary that :func:`load` returns as it was."""
     path, arrays = Path(path), {}
     tree = _pack({"format": FORMAT, **run}, (), arrays)
-    part = path.with_name(path.name + ".part")
     try:
-        with open(part, "wb") as file:
+        with replacing(path) as file:
             np.savez(file, tree=np.array(json.dumps(tree)), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
     except OSError as error:
         raise OSError(
             error.errno,
             f"the checkpoint {path} cannot be written ({error.strerror or error}); earlier ones are as they were. "
             "Put that right, then go on from the last one with Solver.resume",
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def load(path):
-    """Read a checkpoint.
+    """Read a run that :func:`save` has written.
 
     Parameters
     ----------
@@ -126,8 +92,7 @@ def load(path):
 
     Returns
     -------
-    run : dict
-        As given to :func:`save`.
+    dict
 
     Raises
     ------
@@ -136,9 +101,8 @@ def load(path):
     ValueError
         If it is not a checkpoint, or damaged.
     """
-    require_path("path", path)
     try:
-        content = Path(path).read_bytes()
+        content = Path(checked_path("path", path)).read_bytes()
     except FileNotFoundError as error:
         raise FileNotFoundError(
             errno.ENOENT,
@@ -147,7 +111,7 @@ def load(path):
         ) from error
     try:
         if not content.startswith(b"PK"):
-            raise ValueError("it is no .npz archive")
+            raise ValueError("it is not an .npz archive")
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             members = {name: archive[name] for name in archive.files}
         if "tree" not in members:
@@ -158,76 +122,114 @@ def load(path):
     except Exception as error:  # a damaged archive may raise anything
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(
-            f"{path} is no checkpoint, or a damaged one ({reason}): resume from that of an earlier epoch, or train anew"
+            f"{path} is not a checkpoint, or damaged ({reason}): resume from an earlier epoch's, or train anew"
         ) from error
     return run
 
 
-def describe_model(model):
-    """What must be the same in a model for a run to go on with it.
+def save_run(solver):
+    """Write ``<checkpoint_name>_epoch_<n>.npz``, all that a run needs to go on, and return its path."""
+    run = {
+        "epoch": np.int64(solver.epoch),
+        "iteration": solver._iteration,
+        "params": solver.model.params,
+        "best_params": solver.best_params,
+        "bn_params": getattr(solver.model, "bn_params", []),
+        "best_bn_params": solver._best_bn_params,
+        "optim_configs": solver.optim_configs,
+        **{name: np.array(getattr(solver, name)) for name in HISTORIES},
+        "best_val_acc": solver.best_val_acc,
+        "nonfinite_reported": solver._nonfinite_reported,
+        "random_states": _random_states(solver.model),
+        "kept": _kept(solver),
+        "free": {name: getattr(solver, name) for name in FREE},
+        "given": solver._description,
+    }
+    path = f"{solver.checkpoint_name}_epoch_{solver.epoch}.npz"
+    save(path, run)
+    return path
 
-    Parameters
-    ----------
-    model : object
 
-    Returns
-    -------
-    dict
-        Its class, the type and shape of its parameters, and those of its other attributes that are numbers, strings,
-        None, NumPy generators, or tuples and dictionaries of them; a layer's mode changes all the time and is left
-        out.
+def resume_run(solver_class, path, model, data, **kwargs):
+    """See :meth:`Solver.resume <cs231n.solver.Solver.resume>`."""
+    run = load(path)
+    rule = run["kept"].pop("update_rule")
+    if "update_rule" not in kwargs:
+        if rule not in optim.__all__:
+            raise ValueError(f"update_rule must be passed: the run of {path} had {rule}")
+        kwargs["update_rule"] = rule
+    checkpoint_name = re.sub(r"(_epoch_\d+)?\.npz$", "", str(path))
+    solver = solver_class(model, data, **{"checkpoint_name": checkpoint_name, **run["free"], **run["kept"], **kwargs})
+    was, now = {"update_rule": rule, **run["kept"], **run["given"]}, {**_kept(solver), **describe(solver)}
+    if differences := list(islice(_differences(was, now, ""), MOST_DIFFERENCES)):
+        raise ValueError(
+            f"{path} belongs to another run: {'; '.join(differences)}. Pass what that run was passed, or train anew"
+        )
+
+    model.params = run["params"]
+    if run["bn_params"]:
+        model.bn_params = run["bn_params"]
+    solver.epoch = int(run["epoch"])
+    for name in ("best_params", "optim_configs", "best_val_acc"):
+        setattr(solver, name, run[name])
+    for name in HISTORIES:
+        setattr(solver, name, run[name].tolist())
+    for name in ("iteration", "best_bn_params", "nonfinite_reported", "random_states"):
+        setattr(solver, f"_{name}", run[name])
+    solver._checkpoint = path
+    return solver
+
+
+def describe(solver):
+    """What must be the same for a run to go on: the data by their checksums, the model by its settings.
+
+    These are its class, the type and shape of its parameters, and its other attributes that are numbers, strings, None,
+    NumPy generators, or tuples and dictionaries of them, but for a layer's mode, which changes all the time.
     """
-    require_type("model.params", getattr(model, "params", None), dict, "a dictionary of arrays")
+    model = solver.model
     return {
-        "class": type(model).__name__,
-        "params": {name: f"{np.asarray(w).dtype} {np.shape(w)}" for name, w in model.params.items()},
-        **{
-            name: _setting(value)
-            for name, value in vars(model).items()
-            if name not in ("params", "bn_params") and not name.startswith("_") and _is_setting(value)
+        "model": {
+            "class": type(model).__name__,
+            "params": {name: f"{np.asarray(w).dtype} {np.shape(w)}" for name, w in model.params.items()},
+            **{
+                name: _setting(value)
+                for name, value in vars(model).items()
+                if name not in ("params", "bn_params") and not name.startswith("_") and _is_setting(value)
+            },
+        },
+        "data": {
+            name: f"{array.dtype} {array.shape} of CRC-32 {zlib.crc32(np.ascontiguousarray(array)):08x}"
+            for name, array in vars(solver).items()
+            if name in ("X_train", "y_train", "X_val", "y_val")
         },
     }
 
 
-def describe_data(data):
-    """What must be the same in the data for a run to go on with them.
-
-    Parameters
-    ----------
-    data : dict of arrays
-
-    Returns
-    -------
-    dict of str
-        Type, shape and checksum of each array.
-    """
-    require_type("data", data, dict, "a dictionary")
-    data = {name: np.atleast_1d(real_array(f"data[{name!r}]", array)) for name, array in data.items()}
-    return {name: f"{array.dtype} {array.shape} of CRC-32 {_checksum(array):08x}" for name, array in data.items()}
+def name_of_rule(rule):
+    """Name of an update rule of :mod:`cs231n.optim`; that of any other rule says that it is from elsewhere."""
+    name = getattr(rule, "__name__", type(rule).__name__)
+    return name if getattr(optim, name, None) is rule else f"{name} (not of cs231n.optim)"
 
 
-def require_same(path, was, now):
-    """Make sure that a run goes on with what it began with.
+def set_random_states(model, states):
+    """Restore NumPy's global random state, and those of the model's own generators, from a checkpoint."""
+    np.random.set_state(states["numpy"])
+    for name, rng in _generators(model):
+        rng.bit_generator.state = states["model"][name]
 
-    Parameters
-    ----------
-    path : str or path
-        The checkpoint, for the message.
-    was, now : dict
-        Of dictionaries, numbers, strings and arrays.
 
-    Raises
-    ------
-    ValueError
-        Naming what differs.
-    """
-    require_type("was", was, dict, "a dictionary")
-    require_type("now", now, dict, "a dictionary")
-    differences = list(islice(_differences(was, now, ""), MOST_DIFFERENCES))
-    if differences:
-        raise ValueError(
-            f"{path} is of another run: {'; '.join(differences)}. Give what that run was given, or train anew"
-        )
+def _random_states(model):
+    own = {name: rng.bit_generator.state for name, rng in _generators(model)}
+    return {"numpy": np.random.get_state(legacy=False), "model": own}
+
+
+def _generators(model):
+    return [(name, value) for name, value in vars(model).items() if isinstance(value, np.random.Generator)]
+
+
+def _kept(solver):
+    """Settings that a run has from its beginning to its end."""
+    return {"update_rule": name_of_rule(solver.update_rule), **{name: getattr(solver, name) for name in KEPT}}
 
 
 def _files_of(checkpoint_name, suffix):
@@ -284,14 +286,6 @@ def _setting(value):
     if isinstance(value, tuple):
         return tuple(map(_setting, value))
     return type(value.bit_generator).__name__ if isinstance(value, np.random.Generator) else value
-
-
-def _checksum(array):
-    """CRC-32 of the values in C order, without a copy of all of them."""
-    checksum = 0
-    for start in range(0, len(array), ROWS_AT_ONCE):
-        checksum = zlib.crc32(np.ascontiguousarray(array[start : start + ROWS_AT_ONCE]), checksum)
-    return checksum
 
 
 def _differences(was, now, name):

@@ -1,14 +1,14 @@
 """Convolution and pooling without loops over pixels: the results of the naive layers, fast.
 
-**Convolution as matrix products.** im2col copies every window into a column of a large matrix, so that the filters
-times that matrix are all outputs; every pixel is copied HH·WW times. Here it is copied WW times only, into
-``columns[h, c, l, n, j]`` = x̂[n, c, h, j·stride + l], which holds row h of the padded images as the offset l of a
-window sees it from every position j. Row i of the outputs needs the rows i·stride to i·stride + HH − 1, and these lie
-one after the other: they *are* the matrix (HH·C·WW, n·W_out) that im2col would have built for that row of outputs.
+**Convolution as matrix products.** im2col copies every window into a column of a large matrix, so that one product
+with the filters yields all outputs; a pixel is copied up to HH·WW times. Here it is copied at most WW times, into
+``columns[h, c, l, n, j]`` = x_pad[n, c, h, j·stride + l]: row h of the padded images, as seen by offset l of the
+window at each position j. Row i of the outputs needs the rows i·stride to i·stride + HH − 1, and these lie one after
+the other: they *are* the matrix (HH·C·WW, n·W_out) that im2col would have built for that row of outputs.
 
-The gradient of the images walks the same way back. Rows of upstream gradients, one after the other, are a matrix
-(HH·F, n·W_out); the filters times that matrix are the gradients of one row of pixels as each offset l sees them, to
-be added up where forward had copied.
+The gradient of the images goes the same way back. Successive rows of upstream gradients are a matrix, at stride 1 of
+shape (HH·F, n·W_out). The filters times that matrix are the gradients of one row of pixels as seen by each offset l;
+they are added up where the forward pass had copied.
 
 Images are taken a few at a time, so that what is copied or added up stays in a core's caches, and the batch is shared
 out among threads.
@@ -20,9 +20,8 @@ import math
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from .layers.arguments import float_array, require_flag, require_shape
-from .layers.geometry import conv_geometry, pool_geometry
-from .threads import share_out
+from .compute.threads import share_out
+from .layers.windows import conv_upstream, conv_windows, pool_upstream, pool_windows
 
 __all__ = [
     "conv_forward_fast",
@@ -37,32 +36,8 @@ CHUNK_BYTES = 2 * 1024 * 1024  # of ``columns``, or of the images to pool, that 
 
 
 def conv_forward_fast(x, w, b, conv_param):
-    """Convolution, as :func:`~cs231n.layers.convolution.conv_forward_naive`, fast.
-
-    Parameters
-    ----------
-    x : array (N, C, H, W)
-        N images of C channels.
-    w : array (F, C, HH, WW)
-        F filters.
-    b : array (F,)
-    conv_param : dict
-        stride: how far a window lies from the next, at least 1. pad: how many zeros surround an image, at least 0.
-
-    Returns
-    -------
-    out : array (N, F, H_out, W_out)
-        H_out = (H + 2·pad − HH) / stride + 1, and W_out likewise.
-    cache : tuple
-        For :func:`conv_backward_fast`.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If shapes do not agree, or the windows do not fit the padded image.
-    """
-    x, w, b = float_array("x", x), float_array("w", w), float_array("b", b)
-    stride, pad, H_out, W_out = conv_geometry(x, w, b, conv_param)
+    """Convolution, fast. Arguments, results and errors are those of :func:`~cs231n.layers.conv_forward_naive`."""
+    x, w, b, stride, pad, H_out, W_out = conv_windows(x, w, b, conv_param)
     (N, C, H, _), (F, _, HH, WW) = x.shape, w.shape
     dtype = np.result_type(x, w, b)
     filters = w.transpose(0, 2, 1, 3).reshape(F, HH * C * WW).astype(dtype)
@@ -84,36 +59,16 @@ def conv_forward_fast(x, w, b, conv_param):
 
 
 def conv_backward_fast(dout, cache, need_dx=True):
-    """Gradients of the convolution, as :func:`~cs231n.layers.convolution.conv_backward_naive`, fast.
+    """Gradients of the convolution, fast. Arguments and results: :func:`~cs231n.layers.conv_backward_naive`.
 
-    Weights that are infinite or NaN give NaN in more places of dx, since they meet the zeros around dout too.
-
-    Parameters
-    ----------
-    dout : array (N, F, H_out, W_out)
-        Upstream gradient.
-    cache : tuple
-        From :func:`conv_forward_fast`.
-    need_dx : bool
-        The first layer of a network has no use for the gradient of its input; with False, dx is not computed and is
-        None.
-
-    Returns
-    -------
-    dx : array (N, C, H, W)
-    dw : array (F, C, HH, WW)
-    db : array (F,)
+    Infinite or NaN weights make dx NaN in more places, since they are multiplied by the zeros around dout too.
     """
-    x, w, b, conv_param = cache
-    require_flag("need_dx", need_dx)
-    dout = float_array("dout", dout)
-    stride, pad, H_out, W_out = conv_geometry(x, w, b, conv_param)
-    (N, C, H, _), (F, _, HH, WW) = x.shape, w.shape
-    require_shape("dout", dout, (N, F, H_out, W_out), "the shape of the layer's output")
+    dout, x, w, _, stride, pad = conv_upstream(dout, cache)
+    (N, C, H, _), (F, _, HH, WW), (H_out, W_out) = x.shape, w.shape, dout.shape[2:]
     dtype = np.result_type(dout, x, w)
     dx = np.zeros(x.shape, dtype) if need_dx else None
     dx_products = list(_dx_products(w.astype(dtype, copy=False), H, stride, pad)) if need_dx else []
-    # Above the first and below the last row of outputs, the windows that do not exist count as rows of zeros.
+    # Rows of zeros stand for the windows that do not exist, above the first and below the last row of outputs.
     border = (HH - 1) // stride
 
     def work(images):
@@ -141,10 +96,11 @@ def conv_backward_fast(dout, cache, need_dx=True):
 
 
 def _dx_products(w, H, stride, pad):
-    """The matrix products that give the gradient of the images.
+    """The matrix products that make up the gradient of the images.
 
-    A padded row h lies under row k of the windows at output row i if h = i·stride + k. So of the filters' rows only
-    those with k ≡ h (mod stride) matter; all h of one remainder share them, and i falls as k rises.
+    Row h of the padded images meets row k of a filter at output row i = (h − k) / stride. So only the filters' rows
+    with k ≡ h (mod stride) matter, and all h with the same remainder share them. i falls as k rises, so these rows are
+    taken in reverse.
 
     Yields
     ------
@@ -152,7 +108,8 @@ def _dx_products(w, H, stride, pad):
         The rows of pixels whose gradients are computed.
     filters : array (C·WW, height·F)
     first_row, height : int
-        The rows of upstream gradients that the first of them needs; the next needs those one further down.
+        The first of these rows of pixels needs ``height`` rows of upstream gradients from ``first_row`` on, which is
+        negative where they begin in the zeros above; each next one needs the rows one further down.
     """
     F, C, HH, WW = w.shape
     for first_k in range(min(stride, HH)):
@@ -221,66 +178,49 @@ def _shifts(W, WW, W_out, stride, pad):
 
 
 def max_pool_forward_fast(x, pool_param):
-    """Max pooling, as :func:`~cs231n.layers.pooling.max_pool_forward_naive`, fast.
+    """Max pooling, fast. Arguments, results and errors are those of :func:`~cs231n.layers.max_pool_forward_naive`."""
+    x, HH, WW, stride, H_out, W_out = pool_windows(x, pool_param)
+    out = np.empty((*x.shape[:2], H_out, W_out), x.dtype)
+    rows, columns = _places(HH, stride, H_out), _places(WW, stride, W_out)
 
-    Parameters
-    ----------
-    x : array (N, C, H, W)
-    pool_param : dict
-        pool_height, pool_width: size of a window. stride: how far a window lies from the next. Windows overlap if
-        they are larger than the stride, and skip values if they are smaller.
+    def work(images):
+        # The largest of each row of a window, then the largest of these.
+        row_maxima = functools.reduce(np.maximum, [x[images, ..., column] for column in columns])
+        out[images] = functools.reduce(np.maximum, [row_maxima[..., row, :] for row in rows])
 
-    Returns
-    -------
-    out : array (N, C, H_out, W_out)
-        H_out = (H − pool_height) / stride + 1, and W_out likewise.
-    cache : tuple
-        For :func:`max_pool_backward_fast`.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If the windows do not fit the image.
-    """
-    x = float_array("x", x)
-    return _pool_forward(x, pool_param, np.maximum), (x, pool_param)
+    _in_chunks(work, x)
+    return out, (x, pool_param)
 
 
 def max_pool_backward_fast(dout, cache):
-    """Gradient of max pooling, as :func:`~cs231n.layers.pooling.max_pool_backward_naive`, fast.
+    """Gradient of max pooling, fast. Arguments and results are those of :func:`~cs231n.layers.max_pool_backward_naive`.
 
-    An infinite or NaN dout gives NaN in its whole window.
-
-    Parameters
-    ----------
-    dout : array (N, C, H_out, W_out)
-        Upstream gradient.
-    cache : tuple
-        From :func:`max_pool_forward_fast`.
-
-    Returns
-    -------
-    dx : array (N, C, H, W)
+    An infinite or NaN dout can make dx NaN anywhere in its window.
     """
+    dout, x, HH, WW, stride = pool_upstream(dout, cache)
+    dx = np.zeros(x.shape, np.result_type(dout, x))
+    rows, columns = _places(HH, stride, dout.shape[2]), _places(WW, stride, dout.shape[3])
 
-    def backward(x, dout, dx, rows, columns):
+    def work(images):
         # The first row of a window that has its maximum, then the first maximum of that row.
-        row_maxima = functools.reduce(np.maximum, [x[..., column] for column in columns])
+        x_columns, dx_columns = ([array[images, ..., column] for column in columns] for array in (x, dx))
+        row_maxima = functools.reduce(np.maximum, x_columns)
         in_rows = [row_maxima[..., row, :] for row in rows]
-        drow_maxima = np.zeros(row_maxima.shape, dx.dtype)
         maxima = functools.reduce(np.maximum, in_rows)
+        drow_maxima = np.zeros(row_maxima.shape, dx.dtype)
         equals = _equal_or_nan if np.isnan(maxima.max(initial=0)) else np.equal
-        _to_first_maximum(dout, in_rows, maxima, [drow_maxima[..., row, :] for row in rows], _overlap(rows), equals)
-        in_columns, dx_in_columns = ([array[..., column] for column in columns] for array in (x, dx))
-        _to_first_maximum(drow_maxima, in_columns, row_maxima, dx_in_columns, _overlap(columns), equals)
+        drows = [drow_maxima[..., row, :] for row in rows]
+        _to_first_maximum(dout[images], in_rows, maxima, drows, HH > stride, equals)
+        _to_first_maximum(drow_maxima, x_columns, row_maxima, dx_columns, WW > stride, equals)
 
-    return _pool_backward(dout, cache, backward)
+    _in_chunks(work, x)
+    return dx
 
 
 def _to_first_maximum(dmaximum, candidates, maximum, dcandidates, overlap, equals):
     """Add the gradient of a maximum to that of the first candidate which equals it.
 
-    Without ``overlap`` no value is a candidate twice, and its gradient, 0 so far, is only written.
+    Without ``overlap`` no value is a candidate twice, so its gradient, 0 so far, is written instead of added to.
     """
     for candidate, dcandidate in zip(candidates[:-1], dcandidates):
         share = dmaximum * equals(candidate, maximum)
@@ -290,7 +230,7 @@ def _to_first_maximum(dmaximum, candidates, maximum, dcandidates, overlap, equal
 
 
 def _equal_or_nan(candidate, maximum):
-    """As equality, but NaN, which is the maximum wherever it is, equals NaN."""
+    """Equality, except that NaN, the maximum of any window that holds one, equals NaN."""
     return (candidate == maximum) | np.isnan(candidate)
 
 
@@ -302,99 +242,49 @@ def _receive(gradient, share, overlap):
 
 
 def avg_pool_forward_fast(x, pool_param):
-    """Average pooling, as :func:`~cs231n.layers.pooling.avg_pool_forward_naive`, fast.
+    """Average pooling, fast. Arguments, results and errors: :func:`~cs231n.layers.avg_pool_forward_naive`."""
+    x, HH, WW, stride, H_out, W_out = pool_windows(x, pool_param)
+    out = np.empty((*x.shape[:2], H_out, W_out), x.dtype)
+    rows, columns = _places(HH, stride, H_out), _places(WW, stride, W_out)
 
-    Parameters
-    ----------
-    x : array (N, C, H, W)
-    pool_param : dict
-        As for :func:`max_pool_forward_fast`.
+    def work(images):
+        row_sums = functools.reduce(np.add, [x[images, ..., column] for column in columns])
+        out[images] = functools.reduce(np.add, [row_sums[..., row, :] for row in rows])
 
-    Returns
-    -------
-    out : array (N, C, H_out, W_out)
-        H_out = (H − pool_height) / stride + 1, and W_out likewise.
-    cache : tuple
-        For :func:`avg_pool_backward_fast`.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If the windows do not fit the image.
-    """
-    x = float_array("x", x)
-    out = _pool_forward(x, pool_param, np.add)
-    out /= pool_param["pool_height"] * pool_param["pool_width"]
+    _in_chunks(work, x)
+    out /= HH * WW
     return out, (x, pool_param)
 
 
 def avg_pool_backward_fast(dout, cache):
-    """Gradient of average pooling, as :func:`~cs231n.layers.pooling.avg_pool_backward_naive`, fast.
+    """Gradient of average pooling, fast. Arguments and results: :func:`~cs231n.layers.avg_pool_backward_naive`."""
+    dout, x, HH, WW, stride = pool_upstream(dout, cache)
+    dx = np.zeros(x.shape, np.result_type(dout, x))
+    rows, columns = _places(HH, stride, dout.shape[2]), _places(WW, stride, dout.shape[3])
 
-    Parameters
-    ----------
-    dout : array (N, C, H_out, W_out)
-        Upstream gradient.
-    cache : tuple
-        From :func:`avg_pool_forward_fast`.
-
-    Returns
-    -------
-    dx : array (N, C, H, W)
-    """
-
-    def backward(x, dout, dx, rows, columns):
-        share = dout / (len(rows) * len(columns))
-        drow_sums = np.zeros((*x.shape[:3], dout.shape[3]), dx.dtype)
+    def work(images):
+        share = dout[images] / (HH * WW)
+        drow_sums = np.zeros((*dx[images].shape[:3], dout.shape[3]), dx.dtype)
         for row in rows:
             drow_sums[..., row, :] += share
         for column in columns:
-            dx[..., column] += drow_sums
+            dx[images, ..., column] += drow_sums
 
-    return _pool_backward(dout, cache, backward)
-
-
-def _pool_forward(x, pool_param, ufunc):
-    """``ufunc`` over every window: over each of its rows, then over the results."""
-    HH, WW, stride, H_out, W_out = pool_geometry(x, pool_param)
-    N, C, H, _ = x.shape
-    out = np.empty((N, C, H_out, W_out), x.dtype)
-    rows, columns = _places(HH, stride, H_out), _places(WW, stride, W_out)
-
-    def work(images):
-        for _, chunks in _chunks(images, x[:1].nbytes):
-            for chunk in chunks:
-                of_rows = functools.reduce(ufunc, [x[chunk, ..., column] for column in columns])
-                out[chunk] = functools.reduce(ufunc, [of_rows[..., row, :] for row in rows])
-
-    share_out(work, N)
-    return out
-
-
-def _pool_backward(dout, cache, backward):
-    """``backward(x, dout, dx, rows, columns)`` adds to dx what a few images receive."""
-    x, pool_param = cache
-    dout = float_array("dout", dout)
-    HH, WW, stride, H_out, W_out = pool_geometry(x, pool_param)
-    N, C = x.shape[:2]
-    require_shape("dout", dout, (N, C, H_out, W_out), "the shape of the layer's output")
-    dx = np.zeros(x.shape, np.result_type(dout, x))
-    rows, columns = _places(HH, stride, H_out), _places(WW, stride, W_out)
-
-    def work(images):
-        for _, chunks in _chunks(images, x[:1].nbytes):
-            for chunk in chunks:
-                backward(x[chunk], dout[chunk], dx[chunk], rows, columns)
-
-    share_out(work, N)
+    _in_chunks(work, x)
     return dx
 
 
-def _overlap(places):
-    """Whether windows at these places share values."""
-    return len(places) > places[0].step
+def _in_chunks(work, x):
+    """Call ``work(images)`` for slices of the batch x that stay in a core's caches, in several threads."""
+
+    def work_through(images):
+        for _, chunks in _chunks(images, x[:1].nbytes):
+            for chunk in chunks:
+                work(chunk)
+
+    share_out(work_through, len(x))
 
 
 def _places(window, stride, positions):
-    """For each offset in a window, where it lies for all positions of the window."""
+    """For each offset in a window, the slice of the axis that it covers over all positions of the window."""
     return [slice(k, k + (positions - 1) * stride + 1, stride) for k in range(window)]

@@ -1,14 +1,11 @@
-"""Numerical gradients: the definition of the derivative, against which every backward pass is held.
+"""Numerical gradients: the definition of the derivative, against which every backward pass is checked.
 
-All use the centred difference (f(x + h) − f(x − h)) / 2h, whose error falls with h², and restore every array that
-they shift.
+All use the centred difference (f(x + h) − f(x − h)) / 2h, whose error falls as h², and leave x as it was.
 """
-
-from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from .layers.arguments import float_array, require_flag, require_integer, require_number, require_shape, require_type
+from .arguments import float_array, number, require_shape
 
 __all__ = [
     "eval_numerical_gradient",
@@ -32,13 +29,6 @@ def rel_error(x, y):
     float
         From 0 (equal) to 1 (opposite signs, or one of them 0); NaN if either holds a NaN or infinity, 0 for empty
         arrays.
-
-    Raises
-    ------
-    TypeError
-        If they are no real numbers.
-    ValueError
-        If the shapes differ.
     """
     x, y = float_array("x", x).astype(np.float64), float_array("y", y).astype(np.float64)
     if x.shape != y.shape:
@@ -46,19 +36,16 @@ def rel_error(x, y):
     return float(np.max(np.abs(x - y) / np.maximum(1e-8, np.abs(x) + np.abs(y)), initial=0.0))
 
 
-def _shift(f, x, h):
-    """The shift h as a float, of an array that can be shifted."""
-    require_type("f", f, Callable, "a function")
+def _shift(x, h):
+    """The step h as a float; raises an error unless every element of x can be shifted by it."""
     if not isinstance(x, np.ndarray) or x.dtype.kind != "f":
         kind = f"dtype {x.dtype}" if isinstance(x, np.ndarray) else type(x).__name__
         raise TypeError(f"x must be a floating-point array, which can be shifted by h, got {kind}")
     if not x.flags.writeable:
         raise ValueError("x must be writeable, since it is shifted by h, got a read-only array")
-    require_number("h", h, above=0)
-    h = float(h)
-    with np.errstate(over="ignore"):
-        if (x + h == x).any():
-            raise ValueError(f"h must be large enough to change every element of x, got {h!r} for {x.dtype}")
+    h = number("h", h, above=0)
+    if (x + h == x).any():
+        raise ValueError(f"h must be large enough to change every element of x, got {h!r} for {x.dtype}")
     return h
 
 
@@ -67,7 +54,7 @@ def _centred_difference(f, x, index, h):
     original = x[index]
     try:
         x[index] = original + h
-        above = np.array(float_array("f(x)", f(x)))  # copies: f may give x itself, or one buffer every time
+        above = np.array(float_array("f(x)", f(x)))  # a copy: f may return x itself, or one buffer every time
         x[index] = original - h
         below = np.array(float_array("f(x)", f(x)))
     finally:
@@ -76,32 +63,30 @@ def _centred_difference(f, x, index, h):
 
 
 def _derivative(f, x, index, h):
-    """Of a function that gives a number."""
+    """The centred difference of a function that returns a number."""
     difference = _centred_difference(f, x, index, h)
     require_shape("f(x)", difference, (), "a number")
     return difference
 
 
 def eval_numerical_gradient(f, x, verbose=True, h=0.00001):
-    """Gradient of a function that gives a number.
+    """Gradient of a function that returns a number.
 
     Parameters
     ----------
     f : callable
-        ``f(x)`` gives a number.
+        ``f(x)`` returns a number.
     x : floating-point array
-        Where to take the gradient; as it was when the function returns.
+        Where to take the gradient; unchanged when the function returns.
     verbose : bool
         Print each index and its derivative.
     h : float
-        Step of the difference.
 
     Returns
     -------
     array of the shape of x
     """
-    h = _shift(f, x, h)
-    require_flag("verbose", verbose)
+    h = _shift(x, h)
     grad = np.zeros_like(x)
     for index in np.ndindex(x.shape):
         grad[index] = _derivative(f, x, index, h)
@@ -111,25 +96,23 @@ def eval_numerical_gradient(f, x, verbose=True, h=0.00001):
 
 
 def eval_numerical_gradient_array(f, x, df, h=1e-5):
-    """Gradient of a function that gives an array, contracted with an upstream gradient.
+    """Gradient of a function that returns an array, contracted with an upstream gradient.
 
     Parameters
     ----------
     f : callable
-        ``f(x)`` gives an array.
+        ``f(x)`` returns an array.
     x : floating-point array
-        Where to take the gradient; as it was when the function returns.
     df : array of the shape of f(x), or number
         Upstream gradient.
     h : float
-        Step of the difference.
 
     Returns
     -------
     array of the shape of x
-        Σ_k df_k ∂f_k/∂x, what a backward pass gives.
+        Σ_k df_k ∂f_k/∂x, what a backward pass returns.
     """
-    h = _shift(f, x, h)
+    h = _shift(x, h)
     df = float_array("df", df)
     grad = np.zeros_like(x)
     for index in np.ndindex(x.shape):
@@ -147,25 +130,15 @@ def eval_numerical_gradient_blobs(f, inputs, output, h=1e-5):
     ----------
     f : callable
         ``f(*inputs, output)`` writes ``output.vals``.
-    inputs : sequence of blobs
-        Objects with an array ``vals``.
-    output : blob
-        An object with the arrays ``vals``, which f writes, and ``diffs``, the upstream gradient.
+    inputs, output : blobs
+        Objects with an array ``vals``; the output's array ``diffs`` is the upstream gradient.
     h : float
-        Step of the difference.
 
     Returns
     -------
     list of arrays
         The gradient of each input's ``vals``.
     """
-
-    require_type("f", f, Callable, "a function")
-    require_type("inputs", inputs, Iterable, "a sequence of blobs")
-    inputs = list(inputs)
-    for name, blob, attribute in (*(("inputs", blob, "vals") for blob in inputs), ("output", output, "diffs")):
-        if not isinstance(getattr(blob, attribute, None), np.ndarray):
-            raise TypeError(f"{name} must have an array {attribute}, got {type(blob).__name__}")
 
     def values(_):
         f(*inputs, output)
@@ -180,17 +153,13 @@ def eval_numerical_gradient_net(net, inputs, output, h=1e-5):
     Parameters
     ----------
     net : object
-        Its method ``forward`` reads ``inputs`` and writes ``output.vals``.
-    inputs, output
-        Blobs, as in :func:`eval_numerical_gradient_blobs`.
+    inputs, output : blobs
     h : float
-        Step of the difference.
 
     Returns
     -------
     list of arrays
     """
-    require_type("net", getattr(net, "forward", None), Callable, "an object with a method forward")
     return eval_numerical_gradient_blobs(lambda *blobs: net.forward(), inputs, output, h=h)
 
 
@@ -200,20 +169,16 @@ def grad_check_sparse(f, x, analytic_grad, num_checks=10, h=1e-5):
     Parameters
     ----------
     f : callable
-        ``f(x)`` gives a number.
+        ``f(x)`` returns a number.
     x : floating-point array
     analytic_grad : array of the shape of x
     num_checks : int
         How many indices to draw from NumPy's global random state.
     h : float
-        Step of the difference.
     """
-    h = _shift(f, x, h)
-    require_integer("num_checks", num_checks, least=0)
+    h = _shift(x, h)
     analytic_grad = float_array("analytic_grad", analytic_grad)
     require_shape("analytic_grad", analytic_grad, x.shape, "the shape of x")
-    if x.size == 0:
-        raise ValueError(f"x must hold a number to check at, got {x.shape}")
     for _ in range(num_checks):
         index = tuple(np.random.randint(size) for size in x.shape)
         numerical = _derivative(f, x, index, h)

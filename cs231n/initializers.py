@@ -1,37 +1,26 @@
 """Initial values of weights.
 
-All take the shape of the weights: ``(fan_in, fan_out)`` of an affine layer, ``(F, C, HH, WW)`` of F filters, whose
+Each takes the shape of the weights: ``(fan_in, fan_out)`` of an affine layer, ``(F, C, HH, WW)`` of F filters, whose
 fan-in is C · HH · WW and fan-out F · HH · WW. Random ones draw from NumPy's global state unless ``rng``, a
 ``numpy.random.Generator`` or ``RandomState``, is given.
 """
 
 import math
-import operator
-import sys
 
 import numpy as np
 
-from .layers.arguments import require_number
+from .arguments import instance, integer, number
 
 __all__ = ["zeros", "normal", "xavier", "kaiming"]
 
-
-def _checked(shape):
-    """``shape`` as a tuple of Python's integers; a number is a shape of one axis, as for NumPy."""
-    try:
-        sizes = tuple(operator.index(size) for size in np.atleast_1d(np.asarray(shape, dtype=object)))
-    except (TypeError, ValueError):
-        sizes = (-1,)
-    # NumPy bounds the product of the other axes even where one is empty.
-    if any(size < 0 for size in sizes) or math.prod(size or 1 for size in sizes) > sys.maxsize // 8:
-        raise ValueError(f"shape must be a tuple of integers of at least 0, and fit memory, got {shape!r}")
-    return sizes
+GENERATORS = (np.random.Generator, np.random.RandomState)
 
 
 def _fans(shape):
-    shape = _checked(shape)
-    if len(shape) not in (2, 4) or 0 in shape:
-        raise ValueError(f"shape must be (fan_in, fan_out) or (F, C, HH, WW), each at least 1, got {shape}")
+    """fan_in and fan_out."""
+    if not isinstance(shape, tuple | list) or len(shape) not in (2, 4):
+        raise ValueError(f"shape must be (fan_in, fan_out) or (F, C, HH, WW), got {shape!r}")
+    shape = [integer("shape", size, least=1) for size in shape]
     if len(shape) == 2:
         return shape
     filters, channels, height, width = shape
@@ -49,7 +38,7 @@ def zeros(shape):
     -------
     array of ``shape``, float64
     """
-    return np.zeros(_checked(shape))
+    return np.zeros(shape)
 
 
 def normal(shape, weight_scale=1e-2, rng=None):
@@ -65,12 +54,9 @@ def normal(shape, weight_scale=1e-2, rng=None):
     -------
     array of ``shape``, float64
     """
-    shape = _checked(shape)
-    require_number("weight_scale", weight_scale, least=0)
-    rng = np.random if rng is None else rng
-    if not hasattr(rng, "standard_normal"):
-        raise TypeError(f"rng must be a numpy.random.Generator or RandomState, got {rng!r}")
-    return float(weight_scale) * rng.standard_normal(shape)
+    weight_scale = number("weight_scale", weight_scale, least=0)
+    rng = np.random if rng is None else instance("rng", rng, GENERATORS, "a numpy.random.Generator or RandomState")
+    return weight_scale * rng.standard_normal(shape)
 
 
 def xavier(shape, rng=None):
@@ -91,7 +77,7 @@ def xavier(shape, rng=None):
     array of ``shape``, float64
     """
     fan_in, fan_out = _fans(shape)
-    return normal(shape, np.sqrt(2 / (fan_in + fan_out)), rng)
+    return normal(shape, math.sqrt(2 / (fan_in + fan_out)), rng)
 
 
 def kaiming(shape, rng=None):
@@ -110,4 +96,4 @@ def kaiming(shape, rng=None):
     -------
     array of ``shape``, float64
     """
-    return normal(shape, np.sqrt(2 / _fans(shape)[0]), rng)
+    return normal(shape, math.sqrt(2 / _fans(shape)[0]), rng)

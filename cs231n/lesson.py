@@ -2,21 +2,18 @@
 
 import ast
 import inspect
-import numbers
 import textwrap
-from collections.abc import Callable
-from types import FunctionType, MethodType
 
 import numpy as np
 
 from . import pending, vis_utils
-from .layers.arguments import as_float, real_array, require_flag, require_seed, require_shape, require_type
+from .arguments import array, require_shape
 
 __all__ = ["autograd", "check", "show_source", "start"]
 
 
 def start(seed=231):
-    """Prepare a lesson: the workbook's plot style, the random seed, and edits of the package taken up at once.
+    """Prepare a lesson: set the plot style and the random seed, and reload the package whenever it is edited.
 
     Where a function is not written yet, the lesson goes on; see :mod:`cs231n.pending`.
 
@@ -25,7 +22,6 @@ def start(seed=231):
     seed : int
         For NumPy's global random state.
     """
-    require_seed("seed", seed)
     vis_utils.use_style()
     np.random.seed(seed)
     try:
@@ -66,15 +62,13 @@ def check(claim, value, below=None, above=None, measured=False):
     ✓ dx matches the numerical gradient: 3.10e-10 < 1e-07
     """
     pending.require_known(value, below, above)
-    require_type("claim", claim, str, "a text")
-    require_flag("measured", measured)
     if below is None and above is None:
         if not isinstance(value, (bool, np.bool_)):
             raise TypeError(f"value must be a bool where there is no bound, below or above, got {value!r}")
         print(f"{_mark(value)} {claim}")
         return
-    values = real_array("value", value).astype(np.float64)
-    below, above = _bound("below", below), _bound("above", above)
+    values = array("value", value).astype(np.float64)
+    below, above = (None if bound is None else float(bound) for bound in (below, above))
     if measured and None not in (below, above):
         raise TypeError("measured must go with one bound: below or above")
     holds = values.size > 0 and bool(np.isfinite(values).all())
@@ -89,15 +83,6 @@ def check(claim, value, below=None, above=None, measured=False):
     else:
         figures = f"{_figure(_worst(values, below, above))} > {bound_text(above)}"
     print(f"{_mark(holds)} {claim}: {figures}")
-
-
-def _bound(name, bound):
-    if bound is None:
-        return None
-    if not isinstance(bound, numbers.Real):
-        bound = real_array(name, bound)
-        require_shape(name, bound, (), "a number")
-    return as_float(bound)
 
 
 def _mark(holds):
@@ -131,8 +116,6 @@ def show_source(*objects):
     """
     from IPython.display import Markdown, display
 
-    for item in objects:
-        require_type("objects", item, (FunctionType, MethodType, type), "functions, methods or classes")
     code = "\n\n".join(_brief_source(item) for item in objects)
     display(Markdown(f"```python\n{code}\n```"))
 
@@ -155,11 +138,11 @@ def autograd(f, *inputs, dout=None):
     Parameters
     ----------
     f : callable
-        ``f(*tensors)`` gives a tensor.
+        ``f(*tensors)`` returns a tensor.
     *inputs : arrays
         Floating-point arrays become float64 tensors with a gradient; others are passed on as they are.
     dout : array of the shape of f's result, optional
-        Upstream gradient; not needed where f gives a single number.
+        Upstream gradient; not needed where f returns a single number.
 
     Returns
     -------
@@ -169,20 +152,19 @@ def autograd(f, *inputs, dout=None):
     """
     import torch
 
-    require_type("f", f, Callable, "a function of tensors")
-    inputs = [real_array("inputs", array) for array in inputs]
+    inputs = [np.asarray(value) for value in inputs]
     # PyTorch takes neither negative strides nor another byte order.
-    types = [np.float64 if array.dtype.kind == "f" else array.dtype.newbyteorder("=") for array in inputs]
-    tensors = [torch.tensor(array.astype(dtype, order="C")) for array, dtype in zip(inputs, types)]
+    types = [np.float64 if value.dtype.kind == "f" else value.dtype.newbyteorder("=") for value in inputs]
+    tensors = [torch.tensor(value.astype(dtype, order="C")) for value, dtype in zip(inputs, types)]
     leaves = [tensor.requires_grad_() for tensor in tensors if tensor.is_floating_point()]
     out = f(*tensors)
     if not isinstance(out, torch.Tensor) or not out.requires_grad:
-        raise TypeError(f"f must give a tensor that depends on its floating-point inputs, got {type(out).__name__}")
+        raise TypeError(f"f must return a tensor that depends on its floating-point inputs, got {type(out).__name__}")
     if dout is None and out.numel() != 1:
-        raise ValueError(f"dout must be given where f gives an array, of its shape {tuple(out.shape)} for these inputs")
+        raise ValueError(f"dout must be passed where f returns an array, of its shape {tuple(out.shape)}")
     if dout is not None:
-        dout = real_array("dout", dout)
-        require_shape("dout", dout, out.shape, "that of f's result for these inputs")
+        dout = array("dout", dout)
+        require_shape("dout", dout, tuple(out.shape), "that of f's result")
         dout = torch.tensor(dout.astype(np.float64, order="C"))
     out.backward(dout)
     gradients = [torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves]

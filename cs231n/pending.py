@@ -18,6 +18,8 @@ import numpy as np
 __all__ = ["Pending", "install", "require_known"]
 
 NAME = "__pending__"  # of this module in a notebook
+LEFT_ALONE = (ast.Import, ast.ImportFrom, ast.Pass, ast.Global, ast.Nonlocal, ast.AsyncFunctionDef)
+LEFT_ALONE += (ast.Return, ast.Break, ast.Continue)
 
 
 class Pending:
@@ -31,7 +33,7 @@ class Pending:
 
     def __init__(self, reason):
         if not isinstance(reason, str):
-            raise TypeError(f"reason must be a text, got {type(reason).__name__}")
+            raise TypeError(f"reason must be a string, got {type(reason).__name__}")
         object.__setattr__(self, "_reason", reason)
 
     def __repr__(self):
@@ -94,14 +96,14 @@ def reason_of(error, names, *namespaces):
 
 
 def tell(reason, claims):
-    """Print the line of each claim, or without claims that of the missing function, once a cell.
+    """Print a line for each claim or, without claims, for the missing function; the same line only once per cell.
 
     Parameters
     ----------
     reason : str
         From :func:`reason_of`.
     claims : list of lists
-        The parts of each claim: text, or functions that give text.
+        The parts of each claim: text, or functions that return text.
 
     Returns
     -------
@@ -125,7 +127,7 @@ def altered(value, pending):
 
 
 def passed(value, pending):
-    """What becomes of an argument, which the function was perhaps to change: a layer's parameters, a net, axes."""
+    """What becomes of an argument that the function may have been meant to change: layer parameters, a net, axes."""
     if isinstance(value, dict):
         return value if any(isinstance(entry, np.ndarray) for entry in value.values()) else pending
     is_read = callable(value) or hasattr(type(value), "__iter__") or hasattr(type(value), "__getitem__")
@@ -133,7 +135,7 @@ def passed(value, pending):
 
 
 def zip_known(*iterables):
-    """``zip``, in which what is pending counts as pending values without end, as long as something else ends."""
+    """Like ``zip``, but a pending iterable counts as endless pending values, as long as another iterable ends."""
     if all(isinstance(iterable, Pending) for iterable in iterables):
         require_known(*iterables)
     return zip(*(itertools.repeat(a) if isinstance(a, Pending) else a for a in iterables))
@@ -209,8 +211,7 @@ def _guard(statement, local_names):
         if _claims(*statement.body):
             statement.body = _guard_all(statement.body, _stored(*statement.body) | _parameters(statement))
         return [statement]
-    if isinstance(statement, (ast.Import, ast.ImportFrom, ast.Pass, ast.Global, ast.Nonlocal, ast.AsyncFunctionDef,
-                              ast.Return, ast.Break, ast.Continue)) or _is_constant(statement):  # fmt: skip
+    if isinstance(statement, LEFT_ALONE) or _is_constant(statement):
         return [statement]
 
     handler = _handler(statement, claims, local_names)
@@ -239,9 +240,11 @@ def _handler(statement, claims, local_names):
     altered = _altered(statement)
     passed = {
         argument.id
-        for call in ast.walk(statement) if isinstance(call, ast.Call)
-        for argument in [*call.args, *(keyword.value for keyword in call.keywords)] if isinstance(argument, ast.Name)
-    }  # fmt: skip
+        for call in ast.walk(statement)
+        if isinstance(call, ast.Call)
+        for argument in [*call.args, *(keyword.value for keyword in call.keywords)]
+        if isinstance(argument, ast.Name)
+    }
     lines = [
         "try: pass",
         "except Exception as _pending_error:",
@@ -264,7 +267,7 @@ def _handler(statement, claims, local_names):
 
 
 def _parsed(source, place):
-    """Statements that count as standing where another one stands."""
+    """The statements of ``source``, with the position of the node ``place``."""
     statements = ast.parse(source).body
     for statement in statements:
         for node in ast.walk(statement):
@@ -285,7 +288,7 @@ def _claims(*statements):
 
 
 def _parts(claim, unknown):
-    """A claim as a list of its parts: text, and functions that give the text of what is to be filled in.
+    """A claim as a list of its parts: text, and functions that return the text of what is to be filled in.
 
     What is filled in with a name that is ``unknown``, because the statement itself was to bind it, is left open.
     """
@@ -306,7 +309,7 @@ def _parts(claim, unknown):
 
 
 def _open_zip(loop):
-    """Let ``for … in zip(…)`` run where some of the iterables are pending; gives the statements that go before it."""
+    """Let ``for … in zip(…)`` run where some iterables are pending; returns the statements that go before it."""
     call = loop.iter
     if not isinstance(call, ast.Call) or getattr(call.func, "id", None) != "zip" or call.keywords:
         return []

@@ -25,7 +25,7 @@ layouts = st.sampled_from(sorted(LAYOUTS)).map(LAYOUTS.get)
 
 
 def tensors(*arrays):
-    return [torch.tensor(np.array(array), requires_grad=True) for array in arrays]
+    return [torch.tensor(np.array(array, np.float64), requires_grad=True) for array in arrays]
 
 
 def assert_agrees(ours, theirs):

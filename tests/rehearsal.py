@@ -24,8 +24,9 @@ STEPS = range(len(EXERCISES) + 1)
 # What is earned when the exercises up to one are done. A net "with normalization" has nothing of its own to write and
 # is earned as soon as its layers are there, so that only the sum at the end of a lesson is known beforehand.
 EARNED = [0, *accumulate(exercise.points for exercise in EXERCISES)]
-LESSON_ENDS = [step for step in STEPS if step == len(EXERCISES) or step and
-               EXERCISES[step].lesson != EXERCISES[step - 1].lesson]
+LESSON_ENDS = [
+    step for step in STEPS if step == len(EXERCISES) or step and EXERCISES[step].lesson != EXERCISES[step - 1].lesson
+]
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +89,9 @@ def test_each_lessons_pages_have_its_text_and_pictures(edition):
     ends = [*starts[1:], count + 1]
     for lesson, first, end in zip(COURSE, starts, ends):
         notebook = nbformat.read(edition / "notebooks" / f"{lesson}.ipynb", as_version=4)
-        pictures = sum("image/png" in output.get("data", {}) for cell in notebook.cells
-                       for output in cell.get("outputs", ()))
+        pictures = sum(
+            "image/png" in output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", ())
+        )
         assert pictures and end - first > pictures / 6, f"{lesson}: {pictures} pictures on {end - first} pages"
         if shutil.which("pdftotext") and shutil.which("pdfimages"):
             of_lesson = ("-f", str(first), "-l", str(end - 1), edition / "a2_inline.pdf")

@@ -156,9 +156,7 @@ def test_the_initial_losses_of_a_three_layer_net_are_the_published_ones():
     N, D, H1, H2, C = 2, 15, 20, 30, 10
     X, y = np.random.randn(N, D), np.random.randint(C, size=(N,))
     for reg, published in ((0, 2.3004790897684924), (3.14, 7.052114776533016)):
-        model = FullyConnectedNet(
-            [H1, H2], input_dim=D, num_classes=C, reg=reg, weight_scale=5e-2, dtype=np.float64
-        )
+        model = FullyConnectedNet([H1, H2], input_dim=D, num_classes=C, reg=reg, weight_scale=5e-2, dtype=np.float64)
         loss, grads = model.loss(X, y)
         assert_allclose(loss, published, rtol=1e-14)
         for name in sorted(grads):
@@ -171,9 +169,11 @@ def test_the_initial_losses_of_a_three_layer_net_are_the_published_ones():
 def random_data(num_train=50, num_val=30, dim=24, num_classes=10):
     rng = np.random.default_rng(0)
     return {
-        "X_train": rng.standard_normal((num_train, 2, 3, dim // 6)), "y_train": rng.integers(0, num_classes, num_train),
-        "X_val": rng.standard_normal((num_val, 2, 3, dim // 6)), "y_val": rng.integers(0, num_classes, num_val),
-    }  # fmt: skip
+        "X_train": rng.standard_normal((num_train, 2, 3, dim // 6)),
+        "y_train": rng.integers(0, num_classes, num_train),
+        "X_val": rng.standard_normal((num_val, 2, 3, dim // 6)),
+        "y_val": rng.integers(0, num_classes, num_val),
+    }
 
 
 def test_a_script_in_the_assignments_manner_prints_the_assignments_lines(capsys, tmp_path, monkeypatch):
@@ -280,9 +280,16 @@ def test_training_is_the_plain_loop_with_the_same_seed(samples):
     np.random.seed(231)
     model = FullyConnectedNet([32], input_dim=24, num_classes=10, weight_scale=0.1, reg=0.3, dtype=np.float64)
     solver = Solver(
-        model, data, update_rule="sgd_momentum", optim_config={"learning_rate": 0.05}, lr_decay=0.8, batch_size=8,
-        num_epochs=5, num_train_samples=samples, verbose=False,
-    )  # fmt: skip
+        model,
+        data,
+        update_rule="sgd_momentum",
+        optim_config={"learning_rate": 0.05},
+        lr_decay=0.8,
+        batch_size=8,
+        num_epochs=5,
+        num_train_samples=samples,
+        verbose=False,
+    )
     solver.train()
     assert_allclose(solver.loss_history, losses, rtol=1e-12)
     assert list(zip(solver.train_acc_history, solver.val_acc_history, strict=True)) == accuracies

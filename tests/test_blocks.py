@@ -7,8 +7,8 @@ import pytest
 from numpy.testing import assert_array_equal
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from cs231n import blocks
-from cs231n.blocks import in_blocks
+from cs231n.compute import blocks
+from cs231n.compute.blocks import in_blocks
 
 BLOCK = blocks.BLOCK_BYTES // 8
 

@@ -1,4 +1,5 @@
 """What the check of the environment, and the install that ends with it, answer to a broken environment."""
+
 import os
 import subprocess
 import sys
@@ -20,8 +21,12 @@ def stub(folder, package, version, body=""):
 
 
 def check(folder):
-    return subprocess.run([sys.executable, TOOLS / "check_environment.py"], capture_output=True, text=True,
-                          env={**os.environ, "PYTHONPATH": str(folder)})
+    return subprocess.run(
+        [sys.executable, TOOLS / "check_environment.py"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+    )
 
 
 @pytest.fixture
@@ -38,17 +43,20 @@ def test_a_sound_environment_is_named_with_its_versions(stubs):
     assert "numpy 2.0.2, torch 2.13.0+cpu, torchvision 0.28.0: ready." in done.stdout
 
 
-@pytest.mark.parametrize("error", [
-    "RuntimeError('operator torchvision::nms does not exist')",
-    "OSError('libtorchvision.so: undefined symbol: _ZN3c1017RegisterOperators\\nand more')",
-    "ImportError('undefined symbol')",
-])
+@pytest.mark.parametrize(
+    "error",
+    [
+        "RuntimeError('operator torchvision::nms does not exist')",
+        "OSError('libtorchvision.so: undefined symbol: _ZN3c1017RegisterOperators\\nand more')",
+        "ImportError('undefined symbol')",
+    ],
+)
 def test_a_mismatched_torchvision_is_answered_in_one_line(stubs, error):
     stub(stubs, "torchvision", "0.29.1", f"raise {error}")
     done = check(stubs)
     assert done.returncode == 1
     assert done.stdout == ""
-    line, = done.stderr.splitlines()
+    (line,) = done.stderr.splitlines()
     assert line.startswith("torchvision 0.29.1 does not work with torch 2.13.0+cpu (")
     assert line.endswith(f"{sys.executable} -m pip install --force-reinstall torch torchvision")
 
@@ -71,8 +79,13 @@ class TestInstall:
 
     @staticmethod
     def install(folder, **environment):
-        return subprocess.run(["/bin/sh", TOOLS / "install.sh"], cwd=folder, capture_output=True, text=True,
-                              env={**os.environ, **environment})
+        return subprocess.run(
+            ["/bin/sh", TOOLS / "install.sh"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            env={**os.environ, **environment},
+        )
 
     @staticmethod
     def interpreter(folder, name, script):

@@ -14,10 +14,15 @@ from processes import ended
 
 SLEEPS = [sys.executable, "-c", "import time; time.sleep(60)"]
 # Prints the number of a child that has a session of its own, then waits.
-PARENT = [sys.executable, "-c", (
-    "import subprocess, sys, time\n"
-    f"child = subprocess.Popen({SLEEPS!r}, start_new_session=True)\n"
-    "print(child.pid, flush=True)\ntime.sleep(60)")]  # fmt: skip
+PARENT = [
+    sys.executable,
+    "-c",
+    (
+        "import subprocess, sys, time\n"
+        f"child = subprocess.Popen({SLEEPS!r}, start_new_session=True)\n"
+        "print(child.pid, flush=True)\ntime.sleep(60)"
+    ),
+]
 
 
 def test_a_process_ends_with_its_block():

@@ -1,4 +1,5 @@
 """What is handed in: lessons that were executed, a ZIP archive of the work, and all lessons in one document."""
+
 import base64
 import io
 import json
@@ -44,12 +45,18 @@ def lesson(name):
     cells = [
         new_markdown_cell(f"# About {name}\n\nA formula: $\\frac{{\\alpha}}{{2}}$."),
         new_markdown_cell("## 1. The data\n\n[below](#2.-The-claim)"),
-        new_code_cell("1 + 1", execution_count=1, outputs=[
-            new_output("execute_result", {"text/plain": "2"}, execution_count=1)]),
+        new_code_cell(
+            "1 + 1", execution_count=1, outputs=[new_output("execute_result", {"text/plain": "2"}, execution_count=1)]
+        ),
         new_markdown_cell("## 2. The claim\n\n<details><summary>Answer</summary>\n\nFolded *away*.\n\n</details>"),
-        new_code_cell("show()", execution_count=2, outputs=[
-            new_output("stream", text="✓ shown\n"),
-            new_output("display_data", {"image/png": picture(len(name) / 25), "text/plain": "<Figure>"})]),
+        new_code_cell(
+            "show()",
+            execution_count=2,
+            outputs=[
+                new_output("stream", text="✓ shown\n"),
+                new_output("display_data", {"image/png": picture(len(name) / 25), "text/plain": "<Figure>"}),
+            ],
+        ),
         new_code_cell(""),
     ]
     return new_notebook(cells=cells)
@@ -67,15 +74,28 @@ def program(folder, name, script):
 def root(tmp_path, monkeypatch):
     """A workbook whose lessons are executed, in a folder with spaces; on PATH are stand-ins from bin/ only."""
     root = tmp_path / "my work book"
-    for name in ("notebooks", "tools", "bin", "cs231n/layers", "cs231n/__pycache__", "cs231n/.ipynb_checkpoints",
-                 "cs231n/datasets", "datasets"):
+    for name in (
+        "notebooks",
+        "tools",
+        "bin",
+        "cs231n/layers",
+        "cs231n/__pycache__",
+        "cs231n/.ipynb_checkpoints",
+        "cs231n/datasets",
+        "datasets",
+    ):
         (root / name).mkdir(parents=True)
     for name in COURSE:
         nbformat.write(lesson(name), root / "notebooks" / f"{name}.ipynb")
     (root / "cs231n" / "optim.py").write_text("rate = 1\n")
     (root / "cs231n" / "layers" / "affine.py").write_text("# out = x w + b, α\n", encoding="utf-8")
-    for waste in ("cs231n/__pycache__/optim.cpython-311.pyc", "cs231n/.ipynb_checkpoints/optim-checkpoint.py",
-                  "cs231n/datasets/data_batch_1", "datasets/images.npz", "notebooks/checkpoint.npz"):
+    for waste in (
+        "cs231n/__pycache__/optim.cpython-311.pyc",
+        "cs231n/.ipynb_checkpoints/optim-checkpoint.py",
+        "cs231n/datasets/data_batch_1",
+        "datasets/images.npz",
+        "notebooks/checkpoint.npz",
+    ):
         (root / waste).write_bytes(b"waste")
     (root / "tools" / "score.py").write_text(f"import sys\nprint({json.dumps(BOARD)!r} if '--json' in sys.argv else 1)")
     monkeypatch.setenv("PATH", str(root / "bin"))
@@ -86,6 +106,7 @@ def root(tmp_path, monkeypatch):
 @pytest.fixture
 def chromium(root):
     """Lay a Chromium into bin/ that runs a script."""
+
     def lay(script):
         return program(root / "bin", "chromium", script)
 
@@ -130,15 +151,17 @@ def clear_outputs(cells):
         cell.outputs = []
 
 
-@pytest.mark.parametrize(("change", "fault"), [
-    (unexecute, "cell 2 (2. The claim) is not executed"),
-    (rerun, "cell 1 (1. The data) is out of order: In [7] where In [1] belongs"),
-    (fail, "cell 2 (2. The claim) raised ValueError: x must have shape (N, D)"),
-    (clear, "saved without outputs"),
-    (clear_outputs, "saved without outputs"),
-])
-def test_a_lesson_that_is_not_executed_in_order_and_without_error_is_named_with_the_cell(
-        root, chromium, change, fault):
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (unexecute, "cell 2 (2. The claim) is not executed"),
+        (rerun, "cell 1 (1. The data) is out of order: In [7] where In [1] belongs"),
+        (fail, "cell 2 (2. The claim) raised ValueError: x must have shape (N, D)"),
+        (clear, "saved without outputs"),
+        (clear_outputs, "saved without outputs"),
+    ],
+)
+def test_a_lesson_that_is_not_executed_in_order_and_without_error_is_named_with_the_cell(root, chromium, change, fault):
     edit(root, "Dropout", change)
     with pytest.raises(SubmissionError) as error:
         collect(root, root)
@@ -146,20 +169,25 @@ def test_a_lesson_that_is_not_executed_in_order_and_without_error_is_named_with_
     assert not list(root.glob("a2_*"))
 
 
-@pytest.mark.parametrize(("content", "told"), [
-    (b'{"cells": [', "damaged, not a notebook (NotJSONError('Notebook does not appear to be JSON"),
-    (b"[]", "damaged, not a notebook ("),
-    (b"{}", "damaged, not a notebook ("),
-    (b"\xff\xfe\x00", "damaged, not a notebook ("),
-    (b"", "damaged, not a notebook ("),
-    (b'{"cells": [{"cell_type": "code"}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
-     "damaged, not a notebook ("),
-])
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b'{"cells": [', "damaged, not a notebook (NotJSONError('Notebook does not appear to be JSON"),
+        (b"[]", "damaged, not a notebook ("),
+        (b"{}", "damaged, not a notebook ("),
+        (b"\xff\xfe\x00", "damaged, not a notebook ("),
+        (b"", "damaged, not a notebook ("),
+        (
+            b'{"cells": [{"cell_type": "code"}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
+            "damaged, not a notebook (",
+        ),
+    ],
+)
 def test_a_damaged_lesson_is_named_in_one_line(root, chromium, content, told):
     (root / "notebooks" / "Dropout.ipynb").write_bytes(content)
     with pytest.raises(SubmissionError) as error:
         collect(root, root)
-    fault, = str(error.value).splitlines()[1:-1]
+    (fault,) = str(error.value).splitlines()[1:-1]
     assert fault.startswith(f"  Dropout: {told}")
 
 
@@ -189,9 +217,14 @@ def test_the_archive_holds_the_package_the_lessons_and_the_scoreboard_and_nothin
     collect(root, root)
     with zipfile.ZipFile(root / "a2_code.zip") as archive:
         assert archive.testzip() is None
-        assert archive.namelist() == sorted([
-            "cs231n/layers/affine.py", "cs231n/optim.py", "scoreboard.json",
-            *(f"notebooks/{name}.ipynb" for name in COURSE)])
+        assert archive.namelist() == sorted(
+            [
+                "cs231n/layers/affine.py",
+                "cs231n/optim.py",
+                "scoreboard.json",
+                *(f"notebooks/{name}.ipynb" for name in COURSE),
+            ]
+        )
         for name in set(archive.namelist()) - {"scoreboard.json"}:
             assert archive.read(name) == (root / name).read_bytes()
         assert json.loads(archive.read("scoreboard.json")) == BOARD
@@ -207,16 +240,23 @@ def test_the_same_work_gives_the_same_bytes(root, chromium, tmp_path):
     assert (tmp_path / "one" / "a2_code.zip").read_bytes() == (tmp_path / "two" / "a2_code.zip").read_bytes()
 
 
-@pytest.mark.parametrize(("script", "told"), [
-    ("import sys; print('collecting'); sys.exit('ModuleNotFoundError: No module named pytest')",
-     "exit status 1: ModuleNotFoundError: No module named pytest"),
-    ("print('3 of 100 points')", "exit status 0: 3 of 100 points"),
-    ("print('[1]')", "exit status 0: [1]"),
-    ("print('{\"total\": 3}')", 'exit status 0: {"total": 3}'),
-    ("", "exit status 0: it said nothing"),
-    ("import sys; print('{\"total\": 3, \"points\": 4, \"exercises\": []}'); sys.exit('the tests ended early')",
-     "exit status 1: the tests ended early"),
-])
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        (
+            "import sys; print('collecting'); sys.exit('ModuleNotFoundError: No module named pytest')",
+            "exit status 1: ModuleNotFoundError: No module named pytest",
+        ),
+        ("print('3 of 100 points')", "exit status 0: 3 of 100 points"),
+        ("print('[1]')", "exit status 0: [1]"),
+        ("print('{\"total\": 3}')", 'exit status 0: {"total": 3}'),
+        ("", "exit status 0: it said nothing"),
+        (
+            'import sys; print(\'{"total": 3, "points": 4, "exercises": []}\'); sys.exit(\'the tests ended early\')',
+            "exit status 1: the tests ended early",
+        ),
+    ],
+)
 def test_a_score_that_fails_is_told_in_one_line(root, chromium, script, told):
     (root / "tools" / "score.py").write_text(script)
     with pytest.raises(SubmissionError) as error:
@@ -242,8 +282,10 @@ def test_a_browser_that_fails_is_told_and_leaves_an_earlier_submission_alone(roo
     path = chromium("echo; echo 'No usable sandbox!' >&2; exit 3")
     with pytest.raises(SubmissionError) as error:
         collect(root, root)
-    assert str(error.value) == (f"{path} did not print (exit status 3: No usable sandbox!). "
-                                "Collect with --html to hand in a page instead of a PDF.")
+    assert str(error.value) == (
+        f"{path} did not print (exit status 3: No usable sandbox!). "
+        "Collect with --html to hand in a page instead of a PDF."
+    )
     assert listing(root) == before
     assert (root / "a2_code.zip").read_bytes() == b"earlier"
 
@@ -252,7 +294,8 @@ ONCE = f'[ -f "$0.done" ] && exit 0; : > "$0.done"; {PRINTS}'
 
 
 @pytest.mark.parametrize(
-    "script", ["exit 0", PRINTS.replace("%PDF", "<html>"), ONCE], ids=["no file", "no PDF", "no numbered contents"])
+    "script", ["exit 0", PRINTS.replace("%PDF", "<html>"), ONCE], ids=["no file", "no PDF", "no numbered contents"]
+)
 def test_a_browser_that_prints_nothing_is_told(root, chromium, script):
     chromium(script)
     with pytest.raises(SubmissionError, match=r"chromium did not print \(exit status 0: it said nothing\)"):
@@ -374,7 +417,9 @@ def test_latex_sets_the_lessons_where_there_is_no_browser(latex, capsys):
     assert collect(latex, latex) == [latex / "a2_code.zip", latex / "a2_inline.pdf"]
     source = (latex / "a2_inline.pdf").read_text(encoding="utf-8")
     assert re.findall(r"# About (\w+)|\\(clearpage|tableofcontents)", source) == [
-        ("", "tableofcontents"), *(pair for name in COURSE for pair in [("", "clearpage"), (name, "")])]
+        ("", "tableofcontents"),
+        *(pair for name in COURSE for pair in [("", "clearpage"), (name, "")]),
+    ]
     assert source.count(r"\adjustimage{") == len(COURSE)
     assert source.index(r"\begin{document}") < source.index(r"\tableofcontents") < source.index("# About")
     assert capsys.readouterr().out.splitlines()[-1] == "Setting the lessons with LaTeX"
@@ -389,8 +434,9 @@ def test_a_latex_that_fails_is_told_in_one_line(latex):
     program(latex / "bin", "xelatex", "echo This is XeTeX; echo '! Undefined control sequence.'; echo more; exit 1")
     with pytest.raises(SubmissionError) as error:
         collect(latex, latex)
-    assert str(error.value) == ("xelatex failed (! Undefined control sequence.). "
-                                "Collect with --html to hand in a page instead of a PDF.")
+    assert str(error.value) == (
+        "xelatex failed (! Undefined control sequence.). Collect with --html to hand in a page instead of a PDF."
+    )
     assert not list(latex.glob("a2_*"))
 
 
@@ -492,8 +538,14 @@ def command(root):
     path = os.pathsep.join([str(root / "bin"), str(Path(sys.executable).parent), "/usr/bin", "/bin"])
     environment = {**os.environ, "PATH": path, "PYTHONIOENCODING": "utf-8"}
     return lambda *arguments: subprocess.Popen(
-        ["sh", root / "collectSubmission.sh", *arguments], cwd=elsewhere, env=environment, encoding="utf-8",
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        ["sh", root / "collectSubmission.sh", *arguments],
+        cwd=elsewhere,
+        env=environment,
+        encoding="utf-8",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+    )
 
 
 def test_one_command_from_any_folder_writes_both_files_into_the_workbook(root, chromium, command):
@@ -501,7 +553,10 @@ def test_one_command_from_any_folder_writes_both_files_into_the_workbook(root, c
     out, err = running.communicate(timeout=300)
     assert (running.returncode, err) == (0, "")
     assert out.splitlines()[:3] == [
-        "Checking the lessons", "Scoring the exercises", "Printing the lessons with chromium"]
+        "Checking the lessons",
+        "Scoring the exercises",
+        "Printing the lessons with chromium",
+    ]
     written = [line.rsplit("  ", 1)[0] for line in out.splitlines()[3:]]
     assert written == [str(root / "a2_code.zip"), str(root / "a2_inline.pdf")]
 
@@ -543,7 +598,8 @@ def test_ctrl_c_leaves_nothing(root, chromium, command, at):
         chromium(HANGS.format(folder=root))
     else:
         (root / "tools" / "score.py").write_text(
-            "import os, time\nwith open('pid', 'w') as file:\n    file.write(str(os.getpid()))\ntime.sleep(60)")
+            "import os, time\nwith open('pid', 'w') as file:\n    file.write(str(os.getpid()))\ntime.sleep(60)"
+        )
     collecting = command()
     deadline = time.monotonic() + 300
     while not ((root / "pid").exists() and (root / "pid").read_text()) and time.monotonic() < deadline:
@@ -581,8 +637,10 @@ def test_every_lesson_is_printed_on_a_page_of_its_own_with_its_picture(printed):
     assert [b"/XObject" in sheet for sheet in sheets] == [False] + [True] * len(COURSE)
 
 
-@pytest.mark.skipif(BROWSER is None or shutil.which("pdftotext") is None,
-                    reason="no Chromium, Chrome or Edge is installed, or no reader of PDFs")
+@pytest.mark.skipif(
+    BROWSER is None or shutil.which("pdftotext") is None,
+    reason="no Chromium, Chrome or Edge is installed, or no reader of PDFs",
+)
 def test_the_print_has_contents_text_answers_signs_and_drawn_formulas(printed):
     text = subprocess.run(["pdftotext", "-layout", printed, "-"], capture_output=True, encoding="utf-8").stdout
     contents, *sheets = text.split("\f")[:-1]

@@ -1,4 +1,4 @@
-"""The loader: the assignment's interface, both data sets, and batch files that are not what they should be."""
+"""The loader: the assignment's interface, both data sets, and batch files that are not as published."""
 
 import os
 import pickle
@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cs231n import data_utils, shapes10
+from cs231n.data import cifar10 as batches
+from cs231n.data import lesson_data, shapes10
 from cs231n.data_utils import (
     class_names,
     data_set_name,
@@ -22,6 +23,7 @@ from cs231n.data_utils import (
 PER_BATCH = 40
 SPLIT = {"num_training": 150, "num_validation": 30, "num_test": 20}
 REPOSITORY = Path(__file__).resolve().parent.parent
+PACKAGE = lesson_data.PACKAGE
 REAL_COPY = os.environ.get("CS231N_CIFAR10_DIR")
 
 
@@ -34,22 +36,38 @@ def python2_int(value):
     return b"J" + value.to_bytes(4, "little", signed=True)
 
 
-def python2_dtype(type_code):
-    return (
-        b"cnumpy\ndtype\n" + python2_bytes(type_code) + python2_int(0) + python2_int(1) + b"\x87R("
-        + python2_int(3) + python2_bytes(b"|") + b"NNN" + python2_int(-1) + python2_int(-1) + python2_int(0) + b"tb"
-    )  # fmt: skip
-
-
-def python2_array(array, shape=None, type_code=b"u1", raw=None, dtype=None):
+def python2_array(array, shape=None, type_code=b"u1"):
     """Opcodes of an array as NumPy 1 under Python 2 wrote it."""
-    raw = array.tobytes() if raw is None else raw
-    dimensions = b"".join(python2_int(length) for length in (array.shape if shape is None else shape))
+    dimensions = b"".join(python2_int(length) for length in shape or array.shape)
+    dtype = (
+        b"cnumpy\ndtype\n"
+        + python2_bytes(type_code)
+        + python2_int(0)
+        + python2_int(1)
+        + b"\x87R("
+        + python2_int(3)
+        + python2_bytes(b"|")
+        + b"NNN"
+        + python2_int(-1)
+        + python2_int(-1)
+        + python2_int(0)
+        + b"tb"
+    )
     return (
-        b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n" + python2_int(0) + b"\x85" + python2_bytes(b"b")
-        + b"\x87R(" + python2_int(1) + b"(" + dimensions + b"t"
-        + (dtype or python2_dtype(type_code)) + b"\x89" + python2_bytes(raw) + b"tb"
-    )  # fmt: skip
+        b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n"
+        + python2_int(0)
+        + b"\x85"
+        + python2_bytes(b"b")
+        + b"\x87R("
+        + python2_int(1)
+        + b"("
+        + dimensions
+        + b"t"
+        + dtype
+        + b"\x89"
+        + python2_bytes(array.tobytes())
+        + b"tb"
+    )
 
 
 def python2_batch(data, labels):
@@ -61,8 +79,8 @@ def python2_batch(data, labels):
 @pytest.fixture(autouse=True)
 def small_unforced(monkeypatch, tmp_path):
     """Batches of 40 images, and a workbook without CIFAR-10."""
-    monkeypatch.setattr(data_utils, "IMAGES_PER_BATCH", PER_BATCH)
-    monkeypatch.setattr(data_utils, "PACKAGE", tmp_path / "workbook" / "cs231n")
+    monkeypatch.setattr(batches, "IMAGES_PER_BATCH", PER_BATCH)
+    monkeypatch.setattr(lesson_data, "PACKAGE", tmp_path / "workbook" / "cs231n")
     monkeypatch.delenv("CS231N_DATA", raising=False)
     monkeypatch.delenv("CS231N_CIFAR10_DIR", raising=False)
 
@@ -79,7 +97,7 @@ def cifar10(tmp_path, pixels):
     """The folder cifar-10-batches-py where `make data` puts it."""
     folder = tmp_path / "workbook" / "datasets" / "cifar-10-batches-py"
     folder.mkdir(parents=True)
-    for name, data, labels in zip([*data_utils.TRAINING_BATCHES, "test_batch"], *pixels, strict=True):
+    for name, data, labels in zip([*batches.TRAINING_BATCHES, "test_batch"], *pixels, strict=True):
         (folder / name).write_bytes(python2_batch(python2_array(data), labels.tolist()))
     return folder
 
@@ -89,9 +107,11 @@ def shapes(monkeypatch):
     """A small stand-in for Shapes-10, which takes a while to draw: 1,100 training images."""
     rng = np.random.default_rng(1)
     arrays = (
-        rng.integers(0, 256, (1100, 32, 32, 3), np.uint8), rng.integers(0, 10, 1100),
-        rng.integers(0, 256, (1000, 32, 32, 3), np.uint8), rng.integers(0, 10, 1000),
-    )  # fmt: skip
+        rng.integers(0, 256, (1100, 32, 32, 3), np.uint8),
+        rng.integers(0, 10, 1100),
+        rng.integers(0, 256, (1000, 32, 32, 3), np.uint8),
+        rng.integers(0, 10, 1000),
+    )
     for array in arrays:
         array.flags.writeable = False
     monkeypatch.setattr(shapes10, "load", lambda: arrays)
@@ -102,11 +122,13 @@ def by_the_assignment(X, y, X_test, y_test, num_training, num_validation, num_te
     """What the assignment's own function makes of channel-last uint8 images."""
     X, X_test = X.astype(float), X_test.astype(float)
     split = {
-        "X_train": X[:num_training], "y_train": y[:num_training],
-        "X_val": X[num_training:num_training + num_validation],
-        "y_val": y[num_training:num_training + num_validation],
-        "X_test": X_test[:num_test], "y_test": y_test[:num_test],
-    }  # fmt: skip
+        "X_train": X[:num_training],
+        "y_train": y[:num_training],
+        "X_val": X[num_training : num_training + num_validation],
+        "y_val": y[num_training : num_training + num_validation],
+        "X_test": X_test[:num_test],
+        "y_test": y_test[:num_test],
+    }
     mean_image = np.mean(split["X_train"], axis=0)
     return {
         key: (value - mean_image).transpose(0, 3, 1, 2) if key.startswith("X") else value
@@ -138,7 +160,7 @@ def test_shapes10_is_split_and_centred_the_same_way(shapes):
 
 @pytest.mark.parametrize("split", ["train", "val", "train+val", "test"])
 def test_the_stored_images_of_a_split(cifar10, monkeypatch, split, pixels, capsys):
-    monkeypatch.setattr(data_utils, "DEFAULT_VALIDATION", 30)
+    monkeypatch.setattr(lesson_data, "DEFAULT_VALIDATION", 30)
     rows = {"train": slice(0, 170), "val": slice(170, 200), "train+val": slice(0, 200), "test": slice(200, 240)}[split]
     images, labels = get_images(split)
     np.testing.assert_array_equal(images, pixels[0].reshape(-1, 3, 32, 32)[rows])
@@ -150,14 +172,13 @@ def test_the_stored_images_of_a_split(cifar10, monkeypatch, split, pixels, capsy
 
 
 def test_the_few_validation_images_do_not_keep_the_others_in_memory(cifar10, monkeypatch):
-    monkeypatch.setattr(data_utils, "DEFAULT_VALIDATION", 30)
+    monkeypatch.setattr(lesson_data, "DEFAULT_VALIDATION", 30)
     assert get_images("val")[0].base is None
 
 
-@pytest.mark.parametrize("split", ["validation", "", None, 3])
-def test_an_unknown_split_is_refused(split, capsys):
-    with pytest.raises(ValueError, match=r"it must be one of 'train', 'val', 'train\+val', 'test'"):
-        get_images(split)
+def test_an_unknown_split_is_refused(capsys):
+    with pytest.raises(ValueError, match=r"split must be one of 'train', 'val', 'train\+val', 'test', got 'valid'"):
+        get_images("valid")
     assert capsys.readouterr().out == ""
 
 
@@ -246,6 +267,10 @@ def test_cifar10_is_found_where_the_assignment_s_script_puts_it(cifar10, tmp_pat
     assert data_set_name() == "CIFAR-10"
 
 
+def test_cifar10_is_looked_for_in_and_beside_this_package():
+    assert PACKAGE == REPOSITORY / "cs231n"
+
+
 def test_cifar10_is_found_from_any_working_directory(cifar10, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert data_set_name() == "CIFAR-10"
@@ -280,22 +305,22 @@ def test_an_unknown_data_set_is_an_error(monkeypatch):
         get_CIFAR10_data()
 
 
-def test_numbers_of_images_may_be_of_a_narrow_type(cifar10):
-    data = get_CIFAR10_data(**{**SPLIT, "num_training": np.int8(120), "num_validation": np.int8(30)})
-    assert (len(data["X_train"]), len(data["X_val"])) == (120, 30)
+@pytest.mark.parametrize(("load", "argument"), [(load_CIFAR10, "ROOT"), (load_CIFAR_batch, "filename")])
+def test_what_is_not_a_path_is_refused(load, argument):
+    with pytest.raises(TypeError, match=f"{argument} must be a string or a path, got NoneType"):
+        load(None)
 
 
 @pytest.mark.parametrize(
     ("asked", "error", "message"),
     [
-        ({"num_training": 0}, ValueError, "num_training is 0: it must be 1 or more"),
-        ({"num_validation": -1}, ValueError, "num_validation is -1"),
-        ({"num_test": 2.0}, TypeError, "num_test is 2.0: it must be a whole number"),
-        ({"num_training": True}, TypeError, "num_training is True"),
-        ({"num_test": None}, TypeError, "num_test is None"),
-        ({"num_training": 171}, ValueError, r"num_training \+ num_validation is 201, but CIFAR-10 has only 200"),
-        ({"num_training": 49000}, ValueError, "only 200"),
-        ({"num_test": 41}, ValueError, "num_test is 41, but CIFAR-10 has only 40"),
+        ({"num_training": 0}, ValueError, "num_training must be an integer of at least 1, got 0"),
+        ({"num_validation": -1}, ValueError, "num_validation must be an integer of at least 0, got -1"),
+        ({"num_test": 2.0}, TypeError, "num_test must be an integer of at least 0, got 2.0"),
+        ({"num_training": 171}, ValueError, r"num_training \+ num_validation must be at most 200, .*CIFAR-10.*got 201"),
+        ({"num_training": 49000}, ValueError, "at most 200, the size of CIFAR-10's training set, got 49030"),
+        ({"num_test": 41}, ValueError, "num_test must be at most 40, the size of CIFAR-10's test set, got 41"),
+        ({"subtract_mean": "no"}, TypeError, "subtract_mean must be True or False, got str"),
         ({"dtype": np.uint8}, ValueError, "dtype must be a floating-point type, got .*uint8"),
     ],
 )
@@ -304,13 +329,9 @@ def test_what_cannot_be_served_is_refused(cifar10, asked, error, message):
         get_CIFAR10_data(**{**SPLIT, **asked})
 
 
-def test_numpy_integers_count_too(cifar10):
-    assert len(get_CIFAR10_data(np.int64(150), np.uint8(30), np.int32(20))["X_train"]) == 150
-
-
 @pytest.mark.parametrize("asked", [{"num_training": 101}, {"num_training": 50000}, {"num_validation": 1099}])
 def test_more_than_shapes10_has_is_refused(shapes, asked, capsys):
-    with pytest.raises(ValueError, match="Shapes-10 has only 1100 such images"):
+    with pytest.raises(ValueError, match="at most 1100, the size of Shapes-10's training set"):
         get_CIFAR10_data(**asked)
     assert capsys.readouterr().out == ""
 
@@ -340,19 +361,13 @@ class Call:
 
 
 MARK = "touched_by_a_pickle"
-NESTED_OBJECTS = np.array([Call(os.mkdir, MARK)], dtype=object)
 FOREIGN = {
     "mkdir": Call(os.mkdir, MARK),
     "system": Call(os.system, f"mkdir {MARK}"),
     "eval": Call(eval, f"__import__('os').mkdir({MARK!r})"),
-    "getattr": Call(getattr, "text", "encode"),
     "numpy.load": Call(np.load, MARK),
-    "numpy.fromfile": Call(np.fromfile, MARK),
     "call in a batch": {b"data": Call(os.mkdir, MARK), b"labels": []},
-    "objects": {b"data": NESTED_OBJECTS, b"labels": []},
-    "float64": {b"data": np.ones(2), b"labels": []},
-    "records": {b"data": np.ones(2, "u1,u1"), b"labels": []},
-    "NumPy scalar": {b"data": np.ones(2, np.uint8), b"labels": [np.uint8(1)]},
+    "call in an array": {b"data": np.array([Call(os.mkdir, MARK)], dtype=object), b"labels": []},
     "class": Call,
 }
 
@@ -362,51 +377,27 @@ FOREIGN = {
 def test_nothing_that_a_pickle_names_is_run(tmp_path, monkeypatch, content, protocol):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "batch").write_bytes(pickle.dumps(content, protocol))
-    with pytest.raises(ValueError, match="not a batch of CIFAR-10 as published"):
+    with pytest.raises(ValueError, match=r"it names \w+\.\w+, which is foreign to it and was not run.*make data"):
         load_CIFAR_batch("batch")
     assert not Path(MARK).exists()
 
 
-@pytest.mark.parametrize("stand_in", ["_codecs\nencode", "numpy\ndtype", "numpy\nndarray"])
-def test_a_pickle_cannot_alter_the_stand_ins(tmp_path, stand_in):
-    state = b"N}(X\x07\x00\x00\x00alteredNu\x86b."
-    (tmp_path / "batch").write_bytes(b"\x80\x02c" + stand_in.encode() + b"\n" + state)
-    before = {kind: dict(vars(kind)) for kind in data_utils._STAND_INS.values()}
+def test_the_bytes_of_a_pickle_do_not_become_pointers(tmp_path):
+    forged = python2_array(np.full(8, 65, np.uint8), shape=(1,), type_code=b"O8")
+    (tmp_path / "batch").write_bytes(b"\x80\x02cnumpy\nndarray\n" + forged + b"\x85R.")
     with pytest.raises(ValueError, match="not a batch"):
         load_CIFAR_batch(tmp_path / "batch")
-    assert {kind: dict(vars(kind)) for kind in data_utils._STAND_INS.values()} == before
 
 
 @pytest.mark.parametrize(
-    ("opcodes", "message"),
-    [
-        ({"shape": (2**30, 2**30)}, "claims the shape"),
-        ({"shape": (-40, -3072)}, "claims the shape"),
-        ({"shape": (3072, PER_BATCH)}, "'data' has the shape"),
-        ({"raw": b""}, "0 bytes claims"),
-        ({"type_code": b"O8"}, "type b'O8'"),
-        ({"type_code": b"f8"}, "type b'f8'"),
-        ({"dtype": b"N"}, "not one of bytes in C order"),
-    ],
+    "opcodes",
+    [{"shape": (3072, PER_BATCH)}, {"shape": (PER_BATCH, 1)}, {"shape": (PER_BATCH, 384), "type_code": b"f8"}],
 )
-def test_an_array_that_is_not_as_published_is_refused(cifar10, pixels, opcodes, message):
+def test_an_array_that_is_not_as_published_is_refused(cifar10, pixels, opcodes):
     path = cifar10 / "data_batch_1"
     path.write_bytes(python2_batch(python2_array(pixels[0][0], **opcodes), [0] * PER_BATCH))
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=r"not a batch of CIFAR-10.*make data"):
         load_CIFAR_batch(path)
-
-
-def test_an_array_in_fortran_order_is_refused(tmp_path, pixels):
-    content = {"data": np.asfortranarray(pixels[0][0]), "labels": [0] * PER_BATCH}
-    (tmp_path / "batch").write_bytes(pickle.dumps(content, 2))
-    with pytest.raises(ValueError, match="not one of bytes in C order"):
-        load_CIFAR_batch(tmp_path / "batch")
-
-
-def test_a_byte_string_of_declared_terabytes_is_refused(tmp_path):
-    (tmp_path / "batch").write_bytes(b"\x80\x04\x8e" + (2**42).to_bytes(8, "little") + b"x.")
-    with pytest.raises(ValueError, match="not a batch"):
-        load_CIFAR_batch(tmp_path / "batch")
 
 
 @pytest.mark.parametrize(
@@ -417,28 +408,21 @@ def test_a_byte_string_of_declared_terabytes_is_refused(tmp_path):
 def test_labels_that_are_not_as_published_are_refused(cifar10, pixels, labels):
     path = cifar10 / "data_batch_1"
     path.write_bytes(python2_batch(python2_array(pixels[0][0]), labels))
-    with pytest.raises(ValueError, match=r"'labels' are no.*make data"):
+    with pytest.raises(ValueError, match=r"'labels' are not.*make data"):
         load_CIFAR_batch(path)
 
 
-@pytest.mark.parametrize("labels", ["0" * PER_BATCH, [True] * PER_BATCH, [0.0] * PER_BATCH, [[0]] * PER_BATCH, None])
+@pytest.mark.parametrize("labels", ["0" * PER_BATCH, [0.0] * PER_BATCH, None])
 def test_labels_of_another_type_are_refused(tmp_path, pixels, labels):
     (tmp_path / "batch").write_bytes(pickle.dumps({"data": pixels[0][0], "labels": labels}, 2))
     with pytest.raises(ValueError, match="'labels'"):
         load_CIFAR_batch(tmp_path / "batch")
 
 
-@pytest.mark.parametrize("content", [None, [], {}, {b"labels": []}, {b"data": b"abc"}, {b"data": [1, 2]}], ids=repr)
+@pytest.mark.parametrize("content", [{}, {b"labels": []}, {b"data": b"abc"}, {b"data": [1, 2]}], ids=repr)
 def test_a_batch_without_images_is_refused(tmp_path, content):
     (tmp_path / "batch").write_bytes(pickle.dumps(content, 2))
-    with pytest.raises(ValueError, match=r"instead of a dictionary|'data' is no array"):
-        load_CIFAR_batch(tmp_path / "batch")
-
-
-def test_an_array_that_was_never_filled_is_refused(tmp_path):
-    unfilled = b"cnumpy.core.multiarray\n_reconstruct\n)R"
-    (tmp_path / "batch").write_bytes(python2_batch(unfilled, []))
-    with pytest.raises(ValueError, match="'data' has the shape None"):
+    with pytest.raises(ValueError, match="'data' is not a uint8 array of shape"):
         load_CIFAR_batch(tmp_path / "batch")
 
 
@@ -453,7 +437,7 @@ def test_copies_written_by_python_3_are_read(tmp_path, pixels, keys, protocol):
 
 
 def test_importing_the_loader_is_silent_and_brings_no_pytorch():
-    script = "import sys, cs231n.data_utils as d; assert not any(m.split('.')[0] == 'torch' for m in sys.modules)"
+    script = "import sys, cs231n.data, cs231n.data_utils; sys.exit('torch' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script], cwd=REPOSITORY, capture_output=True, text=True, timeout=60
     )

@@ -15,10 +15,10 @@ sizes = st.integers(1, 5)
 ratios = st.floats(0.05, 1.0)
 
 
-@given(seeds, st.lists(sizes, max_size=4), ratios, layouts)
+@given(seeds, st.lists(sizes, min_size=1, max_size=4), ratios, layouts)
 def test_dropout_agrees_with_a_masked_product_in_pytorch(seed, shape, p, layout):
     rng = np.random.default_rng(seed)
-    x, dout = layout_of(layout, rng.standard_normal(shape)), layout_of(layout, rng.standard_normal(shape))
+    x, dout = (layout(rng.standard_normal(shape)) for _ in range(2))
     out, cache = dropout_forward(x, {"mode": "train", "p": p, "seed": seed})
     dx = dropout_backward(dout, cache)
 
@@ -27,10 +27,6 @@ def test_dropout_agrees_with_a_masked_product_in_pytorch(seed, shape, p, layout)
     expected = tx * keep / p
     assert_agrees(out, expected)
     assert_agrees(dx, torch.autograd.grad(expected, tx, tensors(dout)[0])[0])
-
-
-def layout_of(layout, array):
-    return layout(array) if np.ndim(array) else np.asarray(array)
 
 
 @given(seeds, st.lists(sizes, min_size=1, max_size=4), ratios)
@@ -92,7 +88,7 @@ def test_test_mode_draws_nothing():
 def test_the_dtype_is_kept(dtype):
     out, cache = dropout_forward(np.ones((20, 20), dtype), {"mode": "train", "p": 0.7, "seed": 0})
     assert out.dtype == dtype
-    assert out.max() == dtype(1) / dtype(0.7)
+    assert out.max() == dtype(1 / 0.7)
     assert dropout_backward(np.ones((20, 20), dtype), cache).dtype == dtype
 
 
@@ -104,28 +100,45 @@ def test_nothing_passed_in_is_altered():
     assert param == {"mode": "train", "p": 0.5}
 
 
-@pytest.mark.parametrize(("param", "message"), [
-    ({"mode": "train", "p": 0}, r"^dropout_param\['p'\] must be a number above 0 and at most 1, got 0$"),
-    ({"mode": "train", "p": 1.1}, r"^dropout_param\['p'\] must be .* got 1.1$"),
-    ({"mode": "test", "p": -0.5}, r"^dropout_param\['p'\] must be .* got -0.5$"),
-    ({"mode": "train", "p": float("nan")}, r"^dropout_param\['p'\] must be .* got nan$"),
-    ({"mode": "train", "p": "0.5"}, r"^dropout_param\['p'\] must be .* got '0.5'$"),
-    ({"mode": "train"}, r"^dropout_param\['p'\] must be .* got None$"),
-    ({"mode": "eval", "p": 0.5}, r"^dropout_param\['mode'\] must be \"train\" or \"test\", got 'eval'$"),
-    ({"p": 0.5}, r"^dropout_param\['mode'\] must be .* got None$"),
-])
-def test_bad_parameters_are_answered_by_their_name(param, message):
-    with pytest.raises(ValueError, match=message):
+@pytest.mark.parametrize(
+    ("param", "error", "message"),
+    [
+        (
+            {"mode": "train", "p": 0},
+            ValueError,
+            r"^dropout_param\['p'\] must be a finite number above 0 and at most 1, got 0$",
+        ),
+        ({"mode": "test", "p": 1.1}, ValueError, r"^dropout_param\['p'\] must be .* got 1.1$"),
+        ({"mode": "train", "p": "0.5"}, TypeError, r"^dropout_param\['p'\] must be .* got '0.5'$"),
+        ({"mode": "train"}, ValueError, "^dropout_param must have the key 'p', got {'mode': 'train'}"),
+        ({"p": 0.5}, ValueError, "^dropout_param must have the key 'mode', got {'p': 0.5}"),
+        (
+            {"mode": "eval", "p": 0.5},
+            ValueError,
+            r"^dropout_param\['mode'\] must be one of 'train', 'test', got 'eval'$",
+        ),
+        (
+            {"mode": "train", "p": 0.5, "seed": -1},
+            ValueError,
+            r"^dropout_param\['seed'\] must be an integer of at least 0",
+        ),
+        (
+            {"mode": "train", "p": 0.5, "keep": 1},
+            ValueError,
+            "^dropout_param must hold nothing but 'mode', .* got 'keep'",
+        ),
+        (0.5, TypeError, "^dropout_param must be a dictionary, got float"),
+    ],
+)
+def test_bad_parameters_are_answered_by_their_name(param, error, message):
+    with pytest.raises(error, match=message):
         dropout_forward(np.ones((2, 2)), param)
 
 
 def test_other_bad_input_is_answered_by_the_arguments_name():
-    with pytest.raises(TypeError, match="^dropout_param must be a dictionary, got float"):
-        dropout_forward(np.ones(2), 0.5)
-    with pytest.raises(ValueError, match=r"^dropout_param\['p'\] must be a number that float32 tells from 0"):
-        dropout_forward(np.ones(2, np.float32), {"mode": "train", "p": 1e-300})
     with pytest.raises(TypeError, match="^x must .* complex"):
         dropout_forward(np.ones(2) * 1j, {"mode": "train", "p": 0.5})
-    _, cache = dropout_forward(np.ones((2, 3)), {"mode": "train", "p": 0.5})
-    with pytest.raises(ValueError, match=r"^dout must have shape \(2, 3\)"):
-        dropout_backward(np.ones((3, 2)), cache)
+    for mode in ("train", "test"):
+        _, cache = dropout_forward(np.ones((2, 3)), {"mode": mode, "p": 0.5})
+        with pytest.raises(ValueError, match=r"^dout must have shape \(2, 3\)"):
+            dropout_backward(np.ones((3, 2)), cache)

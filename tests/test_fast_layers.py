@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from threadpoolctl import threadpool_limits
 
-from cs231n import fast_layers, threads
+from cs231n import fast_layers
+from cs231n.compute import threads
 from cs231n.fast_layers import *
 from cs231n.layers import *
 
@@ -130,32 +131,6 @@ def test_a_pool_in_small_chunks_equals_the_naive_one(seed, layout, shape, kind):
     assert_equal_results(fast, pool(naive_forward, naive_backward, *arguments), np.float64)
 
 
-@pytest.mark.parametrize(("images", "image_bytes", "chunks"), [
-    # 3000 bytes take three chunks: two of four images, and the rest.
-    (slice(0, 10), 300, [(4, [slice(0, 4), slice(4, 8)]), (2, [slice(8, 10)])]),
-    (slice(5, 9), 500, [(2, [slice(5, 7), slice(7, 9)])]),
-    (slice(3, 5), 1, [(2, [slice(3, 5)])]),
-    (slice(2, 4), 5000, [(1, [slice(2, 3), slice(3, 4)])]),
-    (slice(6, 7), 1000, [(1, [slice(6, 7)])]),
-])  # fmt: skip
-def test_the_images_of_a_thread_are_cut_into_chunks(monkeypatch, images, image_bytes, chunks):
-    monkeypatch.setattr(fast_layers, "CHUNK_BYTES", 1000)
-    assert list(fast_layers._chunks(images, image_bytes)) == chunks
-
-
-def test_a_chunk_is_measured_by_what_is_copied_of_an_image_or_by_the_image(monkeypatch):
-    measured, chunks = [], fast_layers._chunks
-    monkeypatch.setattr(fast_layers, "_chunks", lambda images, size: measured.append(size) or chunks(images, size))
-    arguments = convolution_arguments((2, 3, 5, 6, 4, 2, 3, 1, 3), np.float32)
-    convolve(conv_forward_fast, conv_backward_fast, *arguments)
-    # 5 + 6 rows, 3 channels, 3 offsets, 6 + 6 - 3 + 1 positions, 4 bytes each
-    assert set(measured) == {11 * 3 * 3 * 10 * 4}
-    for _, _, forward, backward in POOL_KINDS.values():
-        measured.clear()
-        pool(forward, backward, *pool_arguments((2, 3, 4, 6, 2, 2, 2), np.float32))
-        assert set(measured) == {3 * 4 * 6 * 4}
-
-
 @pytest.mark.parametrize("backward", [conv_backward_naive, conv_backward_fast])
 @pytest.mark.parametrize("forward", [conv_forward_naive, conv_forward_fast])
 def test_the_passes_of_both_convolutions_understand_each_other(forward, backward):
@@ -195,24 +170,37 @@ def test_the_gradients_are_arrays_that_a_step_may_overwrite():
         assert array.flags.c_contiguous and array.flags.writeable
 
 
+def memory_beside_results(function, *arguments):
+    """The bytes that a call holds at its peak and returns no more."""
+    tracemalloc.start()
+    try:
+        results = function(*arguments)
+        _, peak = tracemalloc.get_traced_memory()
+        return peak - sum(array.nbytes for array in results if isinstance(array, np.ndarray))
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", [(100, 32, 32, 32, 32, 3, 3, 1, 1), (128, 64, 16, 16, 128, 3, 3, 1, 1)])
 def test_a_convolution_needs_little_memory_beside_its_results(shape, dtype, num_threads):
     x, w, b, conv_param, dout = convolution_arguments(shape, dtype)
-    tracemalloc.start()
-    try:
-        for function, arguments in ((conv_forward_fast, (x, w, b, conv_param)),
-                                    (conv_backward_fast, (dout, (x, w, b, conv_param)))):  # fmt: skip
-            tracemalloc.reset_peak()
-            before, _ = tracemalloc.get_traced_memory()
-            results = function(*arguments)
-            _, peak = tracemalloc.get_traced_memory()
-            nbytes = sum(array.nbytes for array in results if isinstance(array, np.ndarray))
-            # Three threads need more than the two of the benchmark.
-            assert peak - before - nbytes < 64e6
-            del results
-    finally:
-        tracemalloc.stop()
+    # Three threads need more than the two of the benchmark.
+    assert memory_beside_results(conv_forward_fast, x, w, b, conv_param) < 64e6
+    assert memory_beside_results(conv_backward_fast, dout, (x, w, b, conv_param)) < 64e6
+
+
+@pytest.mark.parametrize("num_threads", [1], indirect=True)
+@pytest.mark.parametrize("n", [2, 8])
+def test_as_many_images_are_taken_at_a_time_as_fill_a_chunk(n, num_threads, monkeypatch):
+    x, w, b, conv_param, _ = convolution_arguments((40, 3, 32, 32, 1, 3, 3, 1, 1))
+    column_bytes = 34 * 3 * 3 * 32 * 8  # of an image: 34 padded rows, 3 channels, 3 offsets, 32 positions
+    monkeypatch.setattr(fast_layers, "CHUNK_BYTES", n * column_bytes)
+    assert n < memory_beside_results(conv_forward_fast, x, w, b, conv_param) / column_bytes < 1.4 * n
+    monkeypatch.setattr(fast_layers, "CHUNK_BYTES", n * x[0].nbytes)
+    for _, _, forward, _ in POOL_KINDS.values():
+        pool_param = {"pool_height": 2, "pool_width": 2, "stride": 2}
+        assert n < memory_beside_results(forward, x, pool_param) / x[0].nbytes < 1.4 * n
 
 
 def test_a_caller_who_turns_warnings_into_errors_gets_them_from_every_thread(num_threads):

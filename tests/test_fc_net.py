@@ -7,20 +7,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from cs231n import blocks, initializers
+from cs231n import initializers
 from cs231n.classifiers.fc_net import FullyConnectedNet
+from cs231n.compute import blocks
 from cs231n.gradient_check import eval_numerical_gradient
 from cs231n.layers import affine_backward
 
-nets = st.fixed_dictionaries({
-    "hidden_dims": st.lists(st.integers(1, 6), max_size=4),
-    "input_dim": st.integers(1, 6),
-    "num_classes": st.integers(1, 5),
-    "reg": st.sampled_from([0.0, 0.1, 3.14]),
-    "normalization": st.sampled_from([None, "batchnorm", "layernorm"]),
-    "dropout_keep_ratio": st.sampled_from([1, 0.6]),
-    "seed": st.just(123),
-})
+nets = st.fixed_dictionaries(
+    {
+        "hidden_dims": st.lists(st.integers(1, 6), max_size=4),
+        "input_dim": st.integers(1, 6),
+        "num_classes": st.integers(1, 5),
+        "reg": st.sampled_from([0.0, 0.1, 3.14]),
+        "normalization": st.sampled_from([None, "batchnorm", "layernorm"]),
+        "dropout_keep_ratio": st.sampled_from([1, 0.6]),
+        "seed": st.just(123),
+    }
+)
 
 
 def random_net(number, **arguments):
@@ -115,10 +118,8 @@ def test_a_net_of_one_layer_is_a_linear_classifier():
 
 def test_parameters_are_named_and_shaped_layer_by_layer():
     net = FullyConnectedNet([7, 5], input_dim=11, num_classes=3)
-    shapes = {name: array.shape for name, array in net.params.items()}
-    assert list(shapes.items()) == [
-        ("W1", (11, 7)), ("b1", (7,)), ("W2", (7, 5)), ("b2", (5,)), ("W3", (5, 3)), ("b3", (3,)),
-    ]  # fmt: skip
+    assert list(net.params) == ["W1", "b1", "W2", "b2", "W3", "b3"]
+    assert [array.shape for array in net.params.values()] == [(11, 7), (7,), (7, 5), (5,), (5, 3), (3,)]
     assert all(array.dtype == np.float32 for array in net.params.values())
     assert all(not array.any() for name, array in net.params.items() if name.startswith("b"))
 
@@ -251,38 +252,26 @@ def test_parameters_that_the_reader_puts_in_are_used():
     assert_array_equal(net.loss(np.array([[2.0, 3.0], [-1.0, -3.0]])), [[2 + 4.5 + 10, 4 + 6 + 20], [10, 20]])
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"hidden_dims": [10, 0]}, "^hidden_dims must be an integer of at least 1, got 0"),
-    ({"hidden_dims": [10.0]}, "^hidden_dims must be an integer of at least 1, got 10.0"),
-    ({"hidden_dims": [True]}, "^hidden_dims must be an integer of at least 1, got True"),
-    ({"input_dim": -1}, "^input_dim must be an integer of at least 1, got -1"),
-    ({"input_dim": (3, 32, 32)}, r"^input_dim must be an integer of at least 1, got \(3, 32, 32\)"),
-    ({"num_classes": 0}, "^num_classes must be an integer of at least 1, got 0"),
-    ({"reg": -0.1}, "^reg must be a number of at least 0, got -0.1"),
-    ({"reg": np.nan}, "^reg must be a number of at least 0, got nan"),
-    ({"reg": np.inf}, "^reg must be a number of at least 0, got inf"),
-    ({"reg": "0.1"}, "^reg must be a number of at least 0, got '0.1'"),
-    ({"weight_scale": -1}, "^weight_scale must be a number of at least 0, got -1"),
-    ({"weight_scale": None}, "^weight_scale must be a number of at least 0, got None"),
-    ({"weight_scale": "he"}, '^weight_scale must be a number, "xavier" or "kaiming", got \'he\''),
-    ({"weight_scale": "zeros"}, '^weight_scale must be a number, "xavier" or "kaiming", got \'zeros\''),
-    ({"normalization": "batch"}, '^normalization must be None, "batchnorm" or "layernorm", got \'batch\''),
-    ({"dropout_keep_ratio": 0}, "^dropout_keep_ratio must be a number above 0 and at most 1, got 0"),
-    ({"dropout_keep_ratio": 1.5}, "^dropout_keep_ratio must be a number above 0 and at most 1, got 1.5"),
-    ({"dropout_keep_ratio": None}, "^dropout_keep_ratio must be a number above 0 and at most 1, got None"),
-    ({"seed": "1"}, "^seed must be an integer from 0 to .*, got '1'"),
-    ({"dtype": int}, "^dtype must be a floating-point type, got <class 'int'>"),
-    ({"dtype": np.complex128}, "^dtype must be a floating-point type"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"hidden_dims": 100}, "^hidden_dims must be a list or tuple of integers, got 100"),
+        ({"hidden_dims": [10, 0]}, "^hidden_dims must be an integer of at least 1, got 0"),
+        ({"input_dim": (3, 32, 32)}, r"^input_dim must be an integer of at least 1, got \(3, 32, 32\)"),
+        ({"num_classes": 0}, "^num_classes must be an integer of at least 1, got 0"),
+        ({"reg": -0.1}, "^reg must be a finite number of at least 0, got -0.1"),
+        ({"weight_scale": -1}, "^weight_scale must be a finite number of at least 0, got -1"),
+        ({"weight_scale": "he"}, "^weight_scale must be one of 'xavier', 'kaiming', got 'he'"),
+        ({"normalization": "batch"}, "^normalization must be one of None, 'batchnorm', 'layernorm', got 'batch'"),
+        ({"dropout_keep_ratio": 0}, "^dropout_keep_ratio must be a finite number above 0 and at most 1, got 0"),
+        ({"dropout_keep_ratio": 1.5}, "^dropout_keep_ratio must be a finite number above 0 and at most 1, got 1.5"),
+        ({"seed": "1"}, "^seed must be an integer of at least 0 and at most 4294967295, got '1'"),
+        ({"dtype": int}, "^dtype must be a floating-point type, got <class 'int'>"),
+    ],
+)
 def test_arguments_out_of_range_are_answered_by_their_name(arguments, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         FullyConnectedNet(**{"hidden_dims": [10], **arguments})
-
-
-@pytest.mark.parametrize("hidden_dims", [100, None])
-def test_hidden_dims_must_be_a_sequence(hidden_dims):
-    with pytest.raises((TypeError, ValueError), match="hidden_dims"):
-        FullyConnectedNet(hidden_dims)
 
 
 @pytest.mark.parametrize("hidden_dims", [[4, 3], (4, 3), np.array([4, 3])])
@@ -336,22 +325,14 @@ def test_one_kept_of_one_is_no_dropout():
     assert FullyConnectedNet([4], input_dim=2, dropout_keep_ratio=1.0, seed=3).use_dropout is False
 
 
-@pytest.mark.parametrize("X", [np.ones((2, 5)) * 1j, np.full((2, 5), None), np.full((2, 5), "1")])
-def test_inputs_that_are_no_real_numbers_are_refused(X):
-    with pytest.raises(TypeError, match="^[xX] must be an array of real numbers"):
-        FullyConnectedNet([4], input_dim=5).loss(X)
+def test_inputs_that_are_no_real_numbers_are_refused():
+    with pytest.raises(TypeError, match="^X must be an array of real numbers"):
+        FullyConnectedNet([4], input_dim=5).loss(np.full((2, 5), "1"))
 
 
 def test_inputs_of_the_wrong_size_are_refused():
     with pytest.raises(ValueError, match=r"^X must have .* inputs of 5 values, got \(2, 6\)"):
         FullyConnectedNet([4], input_dim=5).loss(np.ones((2, 6)))
-
-
-def test_inputs_of_one_value_may_be_numbers_but_not_one_number():
-    net = FullyConnectedNet([4], input_dim=1)
-    assert net.loss(np.ones(3)).shape == (3, 10)
-    with pytest.raises(ValueError, match="^X must have shape "):
-        net.loss(np.float64(1))
 
 
 def test_an_empty_batch_has_scores_but_no_loss():

@@ -26,7 +26,7 @@ import numpy as np
 import pytest
 from fetch_cifar10 import FetchError
 
-from cs231n import data_utils
+from cs231n.data import cifar10
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 IMAGES_PER_BATCH = 10
@@ -116,9 +116,17 @@ def server(monkeypatch):
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http_server:
         http_server.daemon_threads = True
         http_server.state = SimpleNamespace(
-            body=ARCHIVE, status=200, ranges=True, length=True, cut_at=None, pause=0, stall=False,
-            released=threading.Event(), asked=[], sent=0,
-        )  # fmt: skip
+            body=ARCHIVE,
+            status=200,
+            ranges=True,
+            length=True,
+            cut_at=None,
+            pause=0,
+            stall=False,
+            released=threading.Event(),
+            asked=[],
+            sent=0,
+        )
         http_server.url = f"http://127.0.0.1:{http_server.server_port}/cifar-10-python.tar.gz"
         thread = threading.Thread(target=http_server.serve_forever, args=(0.02,))
         thread.start()
@@ -143,12 +151,12 @@ def assert_whole(home):
 @pytest.fixture
 def assert_never_half(monkeypatch):
     """A check that the loader finds the whole data set in a folder, or none."""
-    monkeypatch.setattr(data_utils, "IMAGES_PER_BATCH", IMAGES_PER_BATCH)
+    monkeypatch.setattr(cifar10, "IMAGES_PER_BATCH", IMAGES_PER_BATCH)
 
     def assert_never_half(home):
         folder = home / "cifar-10-batches-py"
         if folder.exists():
-            Xtr, Ytr, Xte, _ = data_utils.load_CIFAR10(folder)
+            Xtr, Ytr, Xte, _ = cifar10.load_CIFAR10(folder)
             assert (len(Xtr), len(Xte)) == (5 * IMAGES_PER_BATCH, IMAGES_PER_BATCH)
             assert Ytr.tolist() == 5 * list(range(IMAGES_PER_BATCH))
 
@@ -305,7 +313,7 @@ def test_an_answer_that_makes_no_sense_is_told(home, monkeypatch, answer):
 @pytest.mark.parametrize("ranges", [True, False])
 def test_a_cut_download_is_resumed(server, home, ranges):
     server.state.cut_at, server.state.ranges = 70_000, ranges
-    with pytest.raises(FetchError, match=r"connection was cut. Run the same command again: it goes on") as error:
+    with pytest.raises(FetchError, match=r"connection was cut. Run the same command again: it resumes") as error:
         fetcher.fetch(home, published(server.url))
     one_line(error)
     assert not (home / "cifar-10-batches-py").exists()
@@ -394,9 +402,11 @@ def test_what_else_an_archive_holds_is_not_unpacked(server, home, member):
 def test_nothing_is_written_through_a_link_of_the_archive(server, home):
     outside = home.parent / "outside"
     outside.mkdir()
-    links = [special("cifar-10-batches-py", tarfile.SYMTYPE, str(outside)),
-             special("cifar-10-batches-py/link", tarfile.SYMTYPE, str(outside)),
-             ("cifar-10-batches-py/link/escaped", b"x")]  # fmt: skip
+    links = [
+        special("cifar-10-batches-py", tarfile.SYMTYPE, str(outside)),
+        special("cifar-10-batches-py/link", tarfile.SYMTYPE, str(outside)),
+        ("cifar-10-batches-py/link/escaped", b"x"),
+    ]
     server.state.body = archive_of([*links, *MEMBERS])
     fetcher.fetch(home, published(server.url, server.state.body))
     assert_whole(home)
@@ -417,8 +427,15 @@ def test_nothing_is_written_through_a_link_of_the_archive(server, home):
         MEMBERS[1:],
     ],
     ids=[
-        "symbolic link", "hard link", "hard link to a file before", "hard link outside", "pipe", "device",
-        "other content", "twice", "missing",
+        "symbolic link",
+        "hard link",
+        "hard link to a file before",
+        "hard link outside",
+        "pipe",
+        "device",
+        "other content",
+        "twice",
+        "missing",
     ],
 )
 def test_an_archive_without_a_published_file_is_refused(server, home, members):
@@ -570,8 +587,10 @@ def start(server, home):
     """The command line in a process of its own, fetching from the server."""
     return subprocess.Popen(
         [sys.executable, "-c", RUN, home, server.url, REPOSITORY / "tests", REPOSITORY / "tools"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def wait_until(true):
@@ -662,7 +681,7 @@ def test_interrupted_it_says_so_and_goes_on_the_next_time(server, home):
     out, err = process.communicate()
     assert process.returncode == 130
     assert out == ""
-    assert err.splitlines()[-1] == "CIFAR-10: interrupted. Run the same command again: it goes on where it stopped"
+    assert err.splitlines()[-1] == "CIFAR-10: interrupted. Run the same command again: it resumes where it stopped"
     assert "Traceback" not in err
     kept = part.stat().st_size
     assert kept > 0
@@ -723,9 +742,13 @@ def workbook(tmp_path):
 
 def run_command(workbook, *arguments, **variables):
     return subprocess.run(
-        ["bash", "datasets/get_datasets.sh", *arguments], cwd=workbook,
-        env={**os.environ, **variables}, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        ["bash", "datasets/get_datasets.sh", *arguments],
+        cwd=workbook,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
 
 
 def test_the_shell_command_without_a_network_fails_in_one_line(workbook):

@@ -1,4 +1,5 @@
 """How the first cell of a lesson finds the workbook: from any of its folders, on Colab beside it or in the Drive."""
+
 import json
 import re
 import subprocess
@@ -63,8 +64,13 @@ class Machine:
         """Run a lesson's finder in a folder: what it put first in sys.path, or None, and what it said."""
         source = finder_of(lesson).replace("/content", self.content.as_posix())
         code = "\n".join(["import sys", "from pathlib import Path", source, "print('found', sys.path[0])"])
-        done = subprocess.run([sys.executable, "-S", "-c", code], cwd=folder, capture_output=True, text=True,
-                              env={"PYTHONPATH": str(self.root / "site")})
+        done = subprocess.run(
+            [sys.executable, "-S", "-c", code],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            env={"PYTHONPATH": str(self.root / "site")},
+        )
         said, _, found = done.stdout.partition("found ")
         return Path(found.strip()) if found else None, said + done.stderr
 

@@ -1,7 +1,5 @@
 """Initial weights: their spread, their source of randomness and their shapes."""
 
-import sys
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -18,11 +16,14 @@ def test_zeros_are_zero():
 
 
 @pytest.mark.parametrize("shape", FANS)
-@pytest.mark.parametrize(("initializer", "variance"), [
-    (normal, lambda fan_in, fan_out: 1e-4),
-    (xavier, lambda fan_in, fan_out: 2 / (fan_in + fan_out)),
-    (kaiming, lambda fan_in, fan_out: 2 / fan_in),
-])
+@pytest.mark.parametrize(
+    ("initializer", "variance"),
+    [
+        (normal, lambda fan_in, fan_out: 1e-4),
+        (xavier, lambda fan_in, fan_out: 2 / (fan_in + fan_out)),
+        (kaiming, lambda fan_in, fan_out: 2 / fan_in),
+    ],
+)
 def test_weights_have_the_variance_of_their_rule(initializer, variance, shape):
     weights = initializer(shape, rng=np.random.default_rng(0))
     deviation = np.sqrt(variance(*FANS[shape]))
@@ -58,10 +59,25 @@ def test_weights_come_from_the_global_state_or_the_generator_passed(initializer)
 
 
 @pytest.mark.parametrize("initializer", [xavier, kaiming])
-@pytest.mark.parametrize("shape", [(3,), (2, 3, 4), (1, 2, 3, 4, 5)])
+@pytest.mark.parametrize("shape", [(3,), (2, 3, 4), 3])
 def test_shapes_without_fans_are_refused(initializer, shape):
-    with pytest.raises(ValueError, match=r"^shape must be \(fan_in, fan_out\) or \(F, C, HH, WW\)"):
+    with pytest.raises(ValueError, match=r"^shape must be \(fan_in, fan_out\) or \(F, C, HH, WW\), got "):
         initializer(shape)
+
+
+def test_a_layer_without_units_has_no_weights_to_draw():
+    with pytest.raises(ValueError, match="^shape must be an integer of at least 1, got 0"):
+        kaiming((0, 3))
+
+
+def test_a_spread_is_no_negative_number():
+    with pytest.raises(ValueError, match="^weight_scale must be a finite number of at least 0, got -1"):
+        normal((2, 3), -1)
+
+
+def test_a_seed_is_no_generator():
+    with pytest.raises(TypeError, match="^rng must be a numpy.random.Generator or RandomState, got int"):
+        xavier((2, 3), 231)
 
 
 def test_the_signal_keeps_its_size_through_relu_layers_of_kaiming_weights():
@@ -78,25 +94,3 @@ def test_the_signal_keeps_its_size_through_linear_layers_of_xavier_weights():
     for _ in range(10):
         x = x @ initializers.xavier((400, 400), rng)
     assert 0.5 < np.mean(x**2) < 2
-
-
-@pytest.mark.parametrize(("shape", "expected"), [
-    ((0, 3), (0, 3)),
-    ((), ()),
-    (4, (4,)),
-    (np.array(4), (4,)),
-    (np.array([4, 2]), (4, 2)),
-    ((np.uint64(4), 2), (4, 2)),
-    ((sys.maxsize // 8, 0), (sys.maxsize // 8, 0)),
-])
-def test_a_shape_may_have_an_axis_without_weights_or_none_at_all(shape, expected):
-    assert zeros(shape).shape == expected
-
-
-@pytest.mark.parametrize("shape", [
-    (-1,), (2, -1), (sys.maxsize // 8 + 1, 0), (10**30, 0), (2**40, 2**40), (2.0, 3), ((2, 3),), ((2, 3), 4), "23",
-    None,
-])
-def test_what_is_no_shape_or_too_large_is_refused(shape):
-    with pytest.raises(ValueError, match="^shape must be a tuple of integers of at least 0, and fit memory, got "):
-        zeros(shape)

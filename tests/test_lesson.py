@@ -57,6 +57,11 @@ def test_a_number_without_a_bound_is_no_verdict():
         check("it holds", 1)
 
 
+def test_a_text_is_below_no_bound():
+    with pytest.raises(TypeError, match="^value must be an array of real numbers, got dtype <U5"):
+        check("it holds", "0.125", below=1)
+
+
 def test_a_measured_bound_stands_alone():
     with pytest.raises(TypeError, match="^measured must go with one bound"):
         check("it holds", 1, above=0, below=2, measured=True)
@@ -68,10 +73,12 @@ def test_the_source_is_shown_with_the_summary_of_its_docstring(monkeypatch):
     show_source(sgd, lesson._mark)
     assert shown[0].data == (
         "```python\n"
-        "@_update_rule(learning_rate=1e-2)\n"
-        "def sgd(w, g, *, learning_rate):\n"
+        "def sgd(w, dw, config=None, *, out=None):\n"
         '    """Stochastic gradient descent: w ← w − η g."""\n'
-        "    w -= learning_rate * g\n\n"
+        "    config, (learning_rate,) = hyperparameters(config, learning_rate=1e-2)\n\n"
+        "    def step(w, g):\n"
+        "        w -= learning_rate * g\n\n"
+        "    return _apply(step, w, dw, config, out)\n\n"
         "def _mark(holds):\n"
         '    return "✓" if holds else "✗"\n'
         "```"
@@ -84,3 +91,21 @@ def test_autograd_differentiates_with_respect_to_every_floating_input():
     np.testing.assert_array_equal(out, [[3, 12]])
     np.testing.assert_array_equal(dx, [[6, 120]])
     assert dx.dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("f", "dout", "error", "message"),
+    [
+        (
+            lambda x: x.detach(),
+            None,
+            TypeError,
+            "^f must return a tensor that depends on its floating-point inputs, got",
+        ),
+        (lambda x: 2 * x, None, ValueError, r"^dout must be passed where f returns an array, of its shape \(3,\)"),
+        (lambda x: 2 * x, np.ones(2), ValueError, r"^dout must have shape \(3,\) \(that of f's result\), got \(2,\)"),
+    ],
+)
+def test_what_cannot_be_differentiated_is_named(f, dout, error, message):
+    with pytest.raises(error, match=message):
+        autograd(f, np.ones(3), dout=dout)

@@ -64,8 +64,13 @@ class Workbook:
     def __init__(self, folder):
         self.folder, self.root, self.output = folder, folder / "workbook", folder / "output"
         self.says(facts="", pip="", pytest="print('.. [100%]\\n\\n3 passed, 1 skipped in 0.50s')")
-        for name, text in {"requirements.txt": "numpy>=1.26,<3\n", "cs231n/__init__.py": "", "tests/test_a.py": "",
-                           "notebooks/A.ipynb": "{}", ".gitignore": "datasets\n.matrix\n"}.items():  # fmt: skip
+        for name, text in {
+            "requirements.txt": "numpy>=1.26,<3\n",
+            "cs231n/__init__.py": "",
+            "tests/test_a.py": "",
+            "notebooks/A.ipynb": "{}",
+            ".gitignore": "datasets\n.matrix\n",
+        }.items():
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             (self.root / name).write_text(text)
         subprocess.run(["git", "init", "-q"], cwd=self.root, check=True)
@@ -134,8 +139,9 @@ def test_listing_runs_nothing(workbook, capsys):
 def test_pythons_are_found_on_the_path_and_kept_by_pyenv(tmp_path):
     on_path = stand_in(tmp_path / "bin" / "python3.10", tmp_path, (3, 10))
     stand_in(tmp_path / "bin" / "python3.9", tmp_path, (3, 9))
-    in_pyenv = {minor: stand_in(tmp_path / f"versions/3.{minor}.1/bin/python", tmp_path, (3, minor))
-                for minor in (9, 10, 13)}  # fmt: skip
+    in_pyenv = {
+        minor: stand_in(tmp_path / f"versions/3.{minor}.1/bin/python", tmp_path, (3, minor)) for minor in (9, 10, 13)
+    }
     named = stand_in(tmp_path / "mine", tmp_path, (3, 12))
     found = matrix.find_pythons([named], path=str(tmp_path / "bin"), pyenv=tmp_path)
     assert found == {(3, 10): on_path, (3, 12): named, (3, 13): in_pyenv[13]}
@@ -210,10 +216,13 @@ def test_the_newest_python_is_one_that_everything_can_be_installed_for(workbook,
     assert f"3.{NEW[1]}.9" in out
 
 
-@pytest.mark.parametrize(("listed", "oldest"), [
-    ("1.25.2, 1.26.0rc1, 1.26.1, 1.26.10, 2.0.0", "1.26.1"),
-    ("2.1.0, 2.1.1, 2.10.0rc1", "2.1.0"),
-])
+@pytest.mark.parametrize(
+    ("listed", "oldest"),
+    [
+        ("1.25.2, 1.26.0rc1, 1.26.1, 1.26.10, 2.0.0", "1.26.1"),
+        ("2.1.0, 2.1.1, 2.10.0rc1", "2.1.0"),
+    ],
+)
 def test_the_oldest_numpy_is_the_lowest_allowed_one_with_a_wheel(tmp_path, monkeypatch, listed, oldest):
     python = stand_in(tmp_path / "python", tmp_path, OLD)
     (tmp_path / "pip").write_text(f"sys.exit('ERROR: numpy==0 (from versions: {listed})\\nERROR: none')")
@@ -266,8 +275,13 @@ def test_a_warning_of_our_own_is_an_error_in_programs_and_in_kernels_and_one_of_
     for name in ("cs231n/__init__.py", "cs231n/layers/__init__.py", "cs231n/layers/noisy.py", "other.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(WARNS)
-    cells = ["import other; other.warn()", "from cs231n.layers import noisy; noisy.warn()", "import cs231n.layers as c",
-             "c.warn()", "import warnings; warnings.warn('mine')"]  # fmt: skip
+    cells = [
+        "import other; other.warn()",
+        "from cs231n.layers import noisy; noisy.warn()",
+        "import cs231n.layers as c",
+        "c.warn()",
+        "import warnings; warnings.warn('mine')",
+    ]
     nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells]), tmp_path / "A.ipynb")
     variables = matrix.environment_of(CELL, tmp_path, None)
     options = {"cwd": tmp_path, "env": variables, "capture_output": True, "text": True}
@@ -276,7 +290,8 @@ def test_a_warning_of_our_own_is_an_error_in_programs_and_in_kernels_and_one_of_
         assert subprocess.run([sys.executable, "-c", cell], **options).returncode == 1
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env", "A.ipynb"],
-        **options)
+        **options,
+    )
     assert re.findall("PASSED|FAILED(?= *\\[)", done.stdout) == ["PASSED", "FAILED", "PASSED", "FAILED", "FAILED"]
 
 
@@ -326,12 +341,15 @@ def test_a_cell_runs_the_unit_tests_and_the_lessons(workbook):
     assert str(workbook.root) not in said.splitlines()[-2]
 
 
-@pytest.mark.parametrize(("script", "figures"), [
-    ("print('FAILED tests/a.py::b\\n2 failed, 3 passed, 1 error in 9.5s'); sys.exit(1)", ["3", "3", "0"]),
-    ("print('5 passed in 0.1s'); sys.exit(3)", ["5", "0", "0"]),
-    ("print('no tests ran in 0.01s')", ["0", "0", "0"]),
-    ("os.kill(os.getpid(), 11)", ["0", "0", "0"]),
-])
+@pytest.mark.parametrize(
+    ("script", "figures"),
+    [
+        ("print('FAILED tests/a.py::b\\n2 failed, 3 passed, 1 error in 9.5s'); sys.exit(1)", ["3", "3", "0"]),
+        ("print('5 passed in 0.1s'); sys.exit(3)", ["5", "0", "0"]),
+        ("print('no tests ran in 0.01s')", ["0", "0", "0"]),
+        ("os.kill(os.getpid(), 11)", ["0", "0", "0"]),
+    ],
+)
 def test_a_red_cell_says_where_its_log_is_and_is_run_again(workbook, capsys, script, figures):
     workbook.says(pytest=script)
     for runs in (1, 2):
@@ -355,13 +373,16 @@ def test_the_probe_computes_so_that_a_kernel_this_processor_lacks_is_noticed(mon
         exec(matrix.PROBE, {})
 
 
-@pytest.mark.parametrize(("facts", "why"), [
-    ("facts['kernel'] = 'armv8'", "kernel is armv8 although Haswell was asked for"),
-    ("facts['threads'] = '2'", "threads is 2 although 1 was asked for"),
-    ("facts['cifar10'] = 'present'", "cifar10 is present although absent was asked for"),
-    ("os.kill(os.getpid(), 4)", "NumPy died of SIGILL with the kernel Haswell"),
-    ("sys.exit('ImportError: numpy')", "the environment does not work: ImportError: numpy"),
-])
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        ("facts['kernel'] = 'armv8'", "kernel is armv8 although Haswell was asked for"),
+        ("facts['threads'] = '2'", "threads is 2 although 1 was asked for"),
+        ("facts['cifar10'] = 'present'", "cifar10 is present although absent was asked for"),
+        ("os.kill(os.getpid(), 4)", "NumPy died of SIGILL with the kernel Haswell"),
+        ("sys.exit('ImportError: numpy')", "the environment does not work: ImportError: numpy"),
+    ],
+)
 def test_a_cell_that_is_not_what_it_says_is_a_hole(workbook, capsys, facts, why):
     workbook.says(facts=facts)
     assert workbook.run("old-old-Haswell-1-absent") == 1
@@ -375,26 +396,44 @@ def test_the_sse_kernel_goes_by_two_names(workbook):
 
 
 def test_a_cell_that_hangs_is_ended_with_all_it_started(tmp_path):
-    script = ("import subprocess, sys, time\n"
-              "sleeper = subprocess.Popen(['sleep', '60'], start_new_session=True)\n"
-              "print(sleeper.pid, flush=True)\ntime.sleep(60)")  # fmt: skip
+    script = (
+        "import subprocess, sys, time\n"
+        "sleeper = subprocess.Popen(['sleep', '60'], start_new_session=True)\n"
+        "print(sleeper.pid, flush=True)\ntime.sleep(60)"
+    )
     log = tmp_path / "log"
     assert matrix.follow("a cell", [sys.executable, "-c", script], log, timeout=1.5) is None
     assert ended(int(log.read_text()))
 
 
 def test_ctrl_c_ends_what_was_started_and_keeps_what_was_green(workbook):
-    workbook.says(pytest=(
-        "if os.environ['OMP_NUM_THREADS'] == '1':\n    print('3 passed in 0.5s')\n"
-        "else:\n    import time\n    (folder / 'pid').write_text(str(os.getpid()))\n    time.sleep(60)"))
-    script = ("import sys, matrix\nfrom pathlib import Path\n"
-              f"matrix.ROOT, matrix.find_pythons = Path({str(workbook.root)!r}), lambda named: {workbook.pythons!r}\n"
-              "matrix.oldest_numpy = lambda python: '1.26.0'\nsys.exit(matrix.main())")  # fmt: skip
+    workbook.says(
+        pytest=(
+            "if os.environ['OMP_NUM_THREADS'] == '1':\n    print('3 passed in 0.5s')\n"
+            "else:\n    import time\n    (folder / 'pid').write_text(str(os.getpid()))\n    time.sleep(60)"
+        )
+    )
+    script = (
+        "import sys, matrix\nfrom pathlib import Path\n"
+        f"matrix.ROOT, matrix.find_pythons = Path({str(workbook.root)!r}), lambda named: {workbook.pythons!r}\n"
+        "matrix.oldest_numpy = lambda python: '1.26.0'\nsys.exit(matrix.main())"
+    )
     running = subprocess.Popen(
-        [sys.executable, "-c", script, "old-old-Haswell-?-absent", "-o", workbook.output,
-         "--environments", workbook.root / ".matrix"],
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY / "tools")}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True)  # fmt: skip
+        [
+            sys.executable,
+            "-c",
+            script,
+            "old-old-Haswell-?-absent",
+            "-o",
+            workbook.output,
+            "--environments",
+            workbook.root / ".matrix",
+        ],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY / "tools")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     pid, deadline = workbook.folder / "pid", time.monotonic() + 60
     while not (pid.exists() and pid.read_text()) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -403,6 +442,6 @@ def test_ctrl_c_ends_what_was_started_and_keeps_what_was_green(workbook):
     assert (running.returncode, err) == (130, "")
     assert out.endswith(f"\nInterrupted; what was green is kept in {workbook.output}.\n")
     assert ended(int(pid.read_text()))
-    kept, = workbook.output.glob("*.json")
+    (kept,) = workbook.output.glob("*.json")
     assert json.loads(kept.read_text())["verdict"] == "green"
     assert "green" in (workbook.output / "table.txt").read_text()

@@ -26,8 +26,17 @@ def changes_of(line):
     ("line", "changes"),
     [
         ("return a + b", {"return a - b", "return a", "return b"}),
-        ("return (a + b) * c", {"return (a - b) * c", "return (a) * c", "return (b) * c", "return (a + b) / c",
-                                "return (a + b)", "return c"}),
+        (
+            "return (a + b) * c",
+            {
+                "return (a - b) * c",
+                "return (a) * c",
+                "return (b) * c",
+                "return (a + b) / c",
+                "return (a + b)",
+                "return c",
+            },
+        ),
         ("return a - b", {"return a + b", "return a", "return b", "return (b - a)"}),
         ("return -a", {"return a"}),
         ("return not a", {"return a"}),
@@ -69,8 +78,7 @@ def test_default_values_and_decorators_belong_to_their_function():
     source = "@rule(rate=0.5)\ndef f(a=2):\n    pass\n"
     mutants = mutants_of("module.py", source)
     assert {mutant.function for mutant in mutants} == {"f"}
-    assert {mutant.after for mutant in mutants} == {
-        "@rule(rate=0.25)", "@rule()", "def f(a=3):", "def f(a=1):"}
+    assert {mutant.after for mutant in mutants} == {"@rule(rate=0.25)", "@rule()", "def f(a=3):", "def f(a=1):"}
 
 
 def test_docstrings_and_the_list_of_names_are_left_alone():
@@ -139,9 +147,14 @@ def test_litter():
     with open(f"litter {double(1)}", "w"):
         pass
 """
-LESSON = ["from cs231n import lesson\nfrom cs231n.layers import double, half", "lesson.show_source(double)",
-          "y = double(3)", "print('✓ it doubles' if y == 6 else '✗ it doubles')", "print('loss: %f' % half(3))",
-          "open('litter of a lesson %d' % half(2), 'w').close()"]
+LESSON = [
+    "from cs231n import lesson\nfrom cs231n.layers import double, half",
+    "lesson.show_source(double)",
+    "y = double(3)",
+    "print('✓ it doubles' if y == 6 else '✗ it doubles')",
+    "print('loss: %f' % half(3))",
+    "open('litter of a lesson %d' % half(2), 'w').close()",
+]
 
 
 @pytest.fixture(scope="module")
@@ -166,8 +179,14 @@ def project(tmp_path_factory):
 
 
 def run(project, *arguments):
-    return subprocess.run([sys.executable, "tools/mutants.py", "cs231n/layers.py", *arguments], cwd=project, text=True,
-                          capture_output=True, timeout=300, env={**os.environ, "PYTHONPATH": str(project)})
+    return subprocess.run(
+        [sys.executable, "tools/mutants.py", "cs231n/layers.py", *arguments],
+        cwd=project,
+        text=True,
+        capture_output=True,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": str(project)},
+    )
 
 
 def results(project, who):
@@ -209,11 +228,15 @@ def test_a_repeated_run_tries_nothing_again_and_takes_reasons(project):
     assert again.returncode == 0, again.stdout
     assert "mutant" not in again.stderr  # no progress bar, as there is nothing to do
     assert "never_run: nobody calls it" in again.stdout
-    file.write_text(json.dumps({
-        "cs231n/layers.py double: return 2 * x → return 2 / x": "wrongly said to be the same",
-        "cs231n/layers.py double: return x * 2 → return x / 2": "a line that was changed",
-        "cs231n/other.py double: return x * 2 → return x / 2": "a module that was not asked for",
-    }))  # fmt: skip
+    file.write_text(
+        json.dumps(
+            {
+                "cs231n/layers.py double: return 2 * x → return 2 / x": "wrongly said to be the same",
+                "cs231n/layers.py double: return x * 2 → return x / 2": "a line that was changed",
+                "cs231n/other.py double: return x * 2 → return x / 2": "a module that was not asked for",
+            }
+        )
+    )
     wrong = run(project)
     assert wrong.returncode == 1
     assert "Not equivalent, a test kills it: cs231n/layers.py double" in wrong.stdout
@@ -242,7 +265,11 @@ def test_a_kill_by_a_lesson_rests_on_the_function_and_the_cells_so_far():
 
 
 def test_a_module_that_is_not_there_is_named():
-    done = subprocess.run([sys.executable, str(ROOT / "tools" / "mutants.py"), "cs231n/nothing.py"], text=True,
-                          capture_output=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "mutants.py"), "cs231n/nothing.py"],
+        text=True,
+        capture_output=True,
+        timeout=120,
+    )
     assert done.returncode == 2
     assert "cs231n/nothing.py is no module or folder of cs231n/" in done.stderr

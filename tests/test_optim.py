@@ -7,32 +7,42 @@ import tracemalloc
 import numpy as np
 import pytest
 import torch
+from arrays import LAYOUTS, read_only
 from numpy.testing import assert_allclose, assert_array_equal
 
-from cs231n import blocks
+from cs231n import optim
+from cs231n.compute import blocks
 from cs231n.optim import adam, adamw, nesterov_momentum, rmsprop, sgd, sgd_momentum
 
-RULES = {
-    rule.__name__: (rule, state)
-    for rule, *state in (
-        (sgd,),
-        (sgd_momentum, "velocity"),
-        (nesterov_momentum, "velocity"),
-        (rmsprop, "cache"),
-        (adam, "m", "v"),
-        (adamw, "m", "v"),
-    )
+DEFAULTS = {
+    "sgd": {"learning_rate": 1e-2},
+    "sgd_momentum": {"learning_rate": 1e-2, "momentum": 0.9},
+    "nesterov_momentum": {"learning_rate": 1e-2, "momentum": 0.9},
+    "rmsprop": {"learning_rate": 1e-2, "decay_rate": 0.99, "epsilon": 1e-8},
+    "adam": {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8},
+    "adamw": {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 1e-2},
+}
+STATE = {
+    sgd: (),
+    sgd_momentum: ("velocity",),
+    nesterov_momentum: ("velocity",),
+    rmsprop: ("cache",),
+    adam: ("m", "v"),
+    adamw: ("m", "v"),
 }
 
 
-@pytest.fixture(params=RULES)
+stateful = pytest.mark.parametrize("rule", [rule for rule in STATE if STATE[rule]])
+
+
+@pytest.fixture(params=optim.__all__)
 def rule(request):
-    return RULES[request.param][0]
+    return getattr(optim, request.param)
 
 
-@pytest.fixture(params=[name for name, (_, state) in RULES.items() if state])
-def rule_and_state(request):
-    return RULES[request.param]
+@pytest.fixture(params=[name for name in optim.__all__ if name != "adamw"])
+def rule_in_place(request):
+    return getattr(optim, request.param)
 
 
 def gradients(shape, steps=100, seed=0):
@@ -52,24 +62,32 @@ def run(rule, w, steps, config):
 PAIRS = {
     "sgd": (sgd, torch.optim.SGD, {"learning_rate": 0.03}, {"lr": 0.03}),
     "momentum": (
-        sgd_momentum, torch.optim.SGD,
-        {"learning_rate": 0.03, "momentum": 0.8}, {"lr": 0.03, "momentum": 0.8},
+        sgd_momentum,
+        torch.optim.SGD,
+        {"learning_rate": 0.03, "momentum": 0.8},
+        {"lr": 0.03, "momentum": 0.8},
     ),
     "Nesterov": (
-        nesterov_momentum, torch.optim.SGD,
-        {"learning_rate": 0.03, "momentum": 0.8}, {"lr": 0.03, "momentum": 0.8, "nesterov": True},
+        nesterov_momentum,
+        torch.optim.SGD,
+        {"learning_rate": 0.03, "momentum": 0.8},
+        {"lr": 0.03, "momentum": 0.8, "nesterov": True},
     ),
     "RMSProp": (
-        rmsprop, torch.optim.RMSprop,
-        {"learning_rate": 0.02, "decay_rate": 0.95, "epsilon": 1e-3}, {"lr": 0.02, "alpha": 0.95, "eps": 1e-3},
+        rmsprop,
+        torch.optim.RMSprop,
+        {"learning_rate": 0.02, "decay_rate": 0.95, "epsilon": 1e-3},
+        {"lr": 0.02, "alpha": 0.95, "eps": 1e-3},
     ),
     "Adam": (
-        adam, torch.optim.Adam,
+        adam,
+        torch.optim.Adam,
         {"learning_rate": 0.02, "beta1": 0.85, "beta2": 0.98, "epsilon": 1e-3},
         {"lr": 0.02, "betas": (0.85, 0.98), "eps": 1e-3},
     ),
     "AdamW": (
-        adamw, torch.optim.AdamW,
+        adamw,
+        torch.optim.AdamW,
         {"learning_rate": 0.02, "beta1": 0.85, "beta2": 0.98, "epsilon": 1e-3, "weight_decay": 0.2},
         {"lr": 0.02, "betas": (0.85, 0.98), "eps": 1e-3, "weight_decay": 0.2},
     ),
@@ -145,11 +163,6 @@ def test_both_ways_to_write_momentum_part_when_the_rate_changes():
     assert_allclose(theirs - ours, 0.9 * (0.1 - 0.01) * gathered, rtol=1e-9)
 
 
-def test_decay_is_the_only_difference_between_adam_and_adamw():
-    w, steps = np.ones((4, 3)), gradients((4, 3))
-    assert_array_equal(run(adamw, w, steps, {"weight_decay": 0}), run(adam, w, steps, {}))
-
-
 # Single steps by hand
 
 
@@ -181,10 +194,8 @@ def test_an_rmsprop_step_by_hand():
 
 
 def test_an_adam_step_by_hand():
-    config = {
-        "learning_rate": 0.5, "beta1": 0.5, "beta2": 0.75, "epsilon": 1.0, "t": 1,
-        "m": np.array([1.0]), "v": np.array([4.0]),
-    }  # fmt: skip
+    config = {"learning_rate": 0.5, "beta1": 0.5, "beta2": 0.75, "epsilon": 1.0}
+    config.update(m=np.array([1.0]), v=np.array([4.0]), t=1)
     w, config = adam(np.array([1.0]), np.array([2.0]), config)
     assert config["t"] == 2
     assert_array_equal(config["m"], [1.5])
@@ -203,44 +214,38 @@ def test_an_adamw_step_decays_the_weight_by_itself():
     assert_array_equal(w, [1.5, -3.0])
 
 
-def test_adamw_keeps_its_averages_under_adams_names():
-    _, of_adam = adam(np.ones(2), np.array([2.0, -3.0]))
-    _, of_adamw = adamw(np.ones(2), np.array([2.0, -3.0]))
-    for name in ("m", "v"):
+def test_adamw_is_adam_on_decayed_weights():
+    config = {"learning_rate": 0.25, "beta1": 0.75, "m": np.array([1.0, 2.0]), "v": np.array([3.0, 4.0]), "t": 2}
+    expected, of_adam = adam(0.875 * np.array([8.0, -16.0]), np.array([2.0, -3.0]), dict(config))
+    w, of_adamw = adamw(np.array([8.0, -16.0]), np.array([2.0, -3.0]), {**config, "weight_decay": 0.5})
+    assert_array_equal(w, expected)
+    for name in ("m", "v", "t"):
         assert_array_equal(of_adamw[name], of_adam[name])
 
 
 # config
 
 
-@pytest.mark.parametrize(("rule", "defaults"), [
-    (sgd, {"learning_rate": 1e-2}),
-    (sgd_momentum, {"learning_rate": 1e-2, "momentum": 0.9}),
-    (nesterov_momentum, {"learning_rate": 1e-2, "momentum": 0.9}),
-    (rmsprop, {"learning_rate": 1e-2, "decay_rate": 0.99, "epsilon": 1e-8}),
-    (adam, {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}),
-    (adamw, {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 1e-2}),
-])
-def test_defaults_are_filled_into_the_dictionary_passed(rule, defaults):
-    passed = {}
+def test_defaults_are_filled_into_the_dictionary_passed(rule):
+    passed, defaults = {}, DEFAULTS[rule.__name__]
     w = np.array([1.0, -2.0])
     next_w, config = rule(w, np.ones(2), passed)
     assert config is passed
     assert {name: config[name] for name in defaults} == defaults
-    assert set(config) == {*defaults, *RULES[rule.__name__][1], *(["t"] if rule in (adam, adamw) else [])}
+    assert set(config) == {*defaults, *STATE[rule], *(["t"] if rule in (adam, adamw) else [])}
     from_none, fresh = rule(w, np.ones(2))
     assert_array_equal(from_none, next_w)
     assert set(fresh) == set(config)
 
 
-def test_the_signature_is_that_of_the_call_and_not_of_the_formula(rule):
-    assert str(inspect.signature(rule)) == "(w, dw, config=None, *, out=None)"
+def test_a_rule_is_the_function_that_its_source_shows(rule):
+    assert not hasattr(rule, "__wrapped__")
+    assert str(inspect.signature(rule)) == f"(w, dw, config=None{'' if rule is adamw else ', *, out=None'})"
 
 
 def test_what_config_holds_is_not_replaced_by_a_default(rule):
-    _, config = rule(np.ones(2), np.ones(2), {"learning_rate": 0.125, "note": "mine"})
+    _, config = rule(np.ones(2), np.ones(2), {"learning_rate": 0.125})
     assert config["learning_rate"] == 0.125
-    assert config["note"] == "mine"
 
 
 def test_no_state_is_shared_between_two_weights_without_config(rule):
@@ -250,11 +255,11 @@ def test_no_state_is_shared_between_two_weights_without_config(rule):
     assert_array_equal(first, second)
 
 
-def test_state_has_the_shape_and_dtype_of_the_weights(rule_and_state):
-    rule, state = rule_and_state
+@stateful
+def test_state_has_the_shape_and_dtype_of_the_weights(rule):
     for dtype in (np.float32, np.float64):
         _, config = rule(np.ones((2, 3), dtype), np.ones((2, 3)), {})
-        for name in state:
+        for name in STATE[rule]:
             assert config[name].shape == (2, 3)
             assert config[name].dtype == dtype
 
@@ -268,13 +273,12 @@ def test_t_counts_the_steps(rule):
         assert type(config["t"]) is int
 
 
-def test_state_saved_and_passed_again_continues_the_run(rule_and_state):
-    rule, state = rule_and_state
+def test_state_saved_and_passed_again_continues_the_run(rule):
     steps = gradients((3, 2), steps=6)
     whole = run(rule, np.ones((3, 2)), steps, {})
     config = {}
     w = run(rule, np.ones((3, 2)), steps[:3], config)
-    saved = {name: value.tolist() if name in state else value for name, value in config.items()}
+    saved = {name: value.tolist() if name in STATE[rule] else value for name, value in config.items()}
     assert_array_equal(run(rule, w, steps[3:], saved), whole)
 
 
@@ -285,7 +289,7 @@ def test_state_saved_and_passed_again_continues_the_run(rule_and_state):
 def test_arrays_passed_in_are_not_altered(rule, size):
     rng = np.random.default_rng(0)
     w, g = rng.standard_normal(size), rng.standard_normal(size)
-    arrays = {name: rng.uniform(0.5, 1, size) for name in RULES[rule.__name__][1]}
+    arrays = {name: rng.uniform(0.5, 1, size) for name in STATE[rule]}
     before = {name: array.copy() for name, array in arrays.items()}
     w_before, g_before = w.copy(), g.copy()
 
@@ -305,16 +309,16 @@ SIZES = [(7,), (blocks.BLOCK_BYTES // 8 + 3,), (2, blocks.BLOCK_BYTES // 8 + 1, 
 
 
 @pytest.mark.parametrize("shape", SIZES, ids=["small", "two blocks", "many blocks"])
-def test_updating_in_place_gives_the_same_bits(rule, shape):
+def test_updating_in_place_gives_the_same_bits(rule_in_place, shape):
     w = np.random.default_rng(0).standard_normal(shape)
     in_place, config_in_place = w.copy(), {}
     config = {}
     for g in gradients(shape, steps=3):
-        w, config = rule(w, g, config)
-        result, config_in_place = rule(in_place, g, config_in_place, out=in_place)
+        w, config = rule_in_place(w, g, config)
+        result, config_in_place = rule_in_place(in_place, g, config_in_place, out=in_place)
         assert result is in_place
     assert_array_equal(in_place, w)
-    for name in RULES[rule.__name__][1]:
+    for name in STATE[rule_in_place]:
         assert_array_equal(config_in_place[name], config[name])
 
 
@@ -322,102 +326,75 @@ def test_updating_in_place_gives_the_same_bits(rule, shape):
 def test_a_large_array_is_updated_like_its_elements_alone(rule, shape):
     rng = np.random.default_rng(0)
     w, g = rng.standard_normal(shape), rng.standard_normal(shape)
-    state = RULES[rule.__name__][1]
-    arrays = {name: rng.uniform(0.5, 1, shape) for name in state}
+    arrays = {name: rng.uniform(0.5, 1, shape) for name in STATE[rule]}
     whole, config = rule(w, g, dict(arrays))
     sample = np.unique(np.concatenate([rng.integers(0, w.size, 500), [0, w.size - 1]]))
-    some, some_config = rule(w.flat[sample], g.flat[sample], {name: arrays[name].flat[sample] for name in state})
+    some, some_config = rule(w.flat[sample], g.flat[sample], {name: arrays[name].flat[sample] for name in STATE[rule]})
     assert_array_equal(whole.flat[sample], some)
-    for name in state:
+    for name in STATE[rule]:
         assert_array_equal(config[name].flat[sample], some_config[name])
 
 
-def test_the_result_may_be_written_to_another_array(rule):
+def test_the_result_may_be_written_to_another_array(rule_in_place):
     w, g, out = np.ones((3, 2)), np.full((3, 2), 0.5), np.full((3, 2), np.nan)
-    expected, _ = rule(w, g, {})
-    result, _ = rule(w, g, {}, out=out)
+    expected, _ = rule_in_place(w, g, {})
+    result, _ = rule_in_place(w, g, {}, out=out)
     assert result is out
     assert_array_equal(out, expected)
     assert_array_equal(w, np.ones((3, 2)))
 
 
-def test_the_result_may_be_written_over_the_gradient(rule):
+def test_the_result_may_be_written_over_the_gradient(rule_in_place):
     w, dw = np.array([1.0, -2.0]), np.array([0.5, 0.25])
-    expected, _ = rule(w, dw.copy())
-    next_w, _ = rule(w, dw, out=dw)
+    expected, _ = rule_in_place(w, dw.copy())
+    next_w, _ = rule_in_place(w, dw, out=dw)
     assert next_w is dw
     assert_array_equal(next_w, expected)
 
 
-def test_state_in_config_is_updated_where_it_is(rule_and_state):
-    rule, state = rule_and_state
+def test_state_in_config_is_updated_where_it_is(rule_in_place):
     w, config = np.ones((3, 2)), {}
-    rule(w, np.ones((3, 2)), config, out=w)
-    arrays = {name: config[name] for name in state}
-    rule(w, np.ones((3, 2)), config, out=w)
-    for name in state:
+    rule_in_place(w, np.ones((3, 2)), config, out=w)
+    arrays = {name: config[name] for name in STATE[rule_in_place]}
+    rule_in_place(w, np.ones((3, 2)), config, out=w)
+    for name in STATE[rule_in_place]:
         assert config[name] is arrays[name]
 
 
-def test_state_that_cannot_be_written_is_replaced(rule_and_state):
-    rule, state = rule_and_state
+def test_state_that_cannot_be_written_is_replaced(rule_in_place):
     g = gradients((3, 2), steps=1)[0]
-    arrays = {name: np.full((3, 2), 0.5) for name in state}
-    expected, expected_config = rule(np.ones((3, 2)), g, dict(arrays))
-    read_only = lambda a: np.frombuffer(a.tobytes()).reshape(a.shape)  # noqa: E731
-    for make in (np.asfortranarray, np.longdouble, read_only):
+    arrays = {name: np.full((3, 2), 0.5) for name in STATE[rule_in_place]}
+    expected, expected_config = rule_in_place(np.ones((3, 2)), g, dict(arrays))
+    for make in (np.asfortranarray, np.float32, read_only):
         w = np.ones((3, 2))
-        result, config = rule(w, g, {name: make(array) for name, array in arrays.items()}, out=w)
+        result, config = rule_in_place(w, g, {name: make(array) for name, array in arrays.items()}, out=w)
         assert_array_equal(result, expected)
-        for name in state:
+        for name in STATE[rule_in_place]:
             assert_array_equal(config[name], expected_config[name])
             assert config[name].dtype == np.float64
 
 
-@pytest.mark.parametrize("layout", [
-    np.asfortranarray,
-    lambda a: np.repeat(a, 2, axis=1)[:, ::2],
-    lambda a: a[::-1].copy()[::-1],
-    lambda a: a.T.copy().T,
-    np.ndarray.tolist,
-], ids=["Fortran", "strided", "reversed", "transposed", "lists"])
+@pytest.mark.parametrize("layout", [*LAYOUTS.values(), np.ndarray.tolist], ids=[*LAYOUTS, "lists"])
 def test_the_layout_of_the_arrays_makes_no_difference(rule, layout):
     rng = np.random.default_rng(0)
     w, g = rng.standard_normal((4, 3)), rng.standard_normal((4, 3))
-    state = {name: rng.uniform(0.5, 1, (4, 3)) for name in RULES[rule.__name__][1]}
+    state = {name: rng.uniform(0.5, 1, (4, 3)) for name in STATE[rule]}
     expected, expected_config = rule(w, g, dict(state))
     result, config = rule(layout(w), layout(g), {name: layout(array) for name, array in state.items()})
     assert_array_equal(result, expected)
-    for name in state:
+    assert result.flags.writeable
+    for name in STATE[rule]:
         assert_array_equal(config[name], expected_config[name])
 
 
-def test_read_only_arrays_may_be_passed(rule):
-    w, g = np.ones((4, 3)), np.full((4, 3), 2.0)
-    expected, _ = rule(w, g)
-    w.flags.writeable = g.flags.writeable = False
-    result, _ = rule(w, g)
-    assert_array_equal(result, expected)
-    assert result.flags.writeable
-
-
-def test_scalars_and_empty_arrays_are_arrays_too(rule):
-    scalar, _ = rule(np.array(1.0), np.array(2.0))
-    vector, _ = rule(np.array([1.0]), np.array([2.0]))
-    assert scalar.shape == ()
-    assert scalar == vector[0]
-    empty, _ = rule(np.zeros((0, 3)), np.zeros((0, 3)))
-    assert empty.shape == (0, 3)
-
-
 @pytest.mark.parametrize("g_dtype", [np.float32, np.float64])
-def test_a_step_in_place_allocates_less_than_the_weights(rule, g_dtype):
+def test_a_step_in_place_allocates_less_than_the_weights(rule_in_place, g_dtype):
     w = np.ones((3072, 1024), np.float32)
     g = np.ones(w.shape, g_dtype)
     config = {}
-    rule(w, g, config, out=w)
+    rule_in_place(w, g, config, out=w)
     tracemalloc.start()
-    rule(w, g, config, out=w)
+    rule_in_place(w, g, config, out=w)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < w.nbytes
@@ -426,124 +403,105 @@ def test_a_step_in_place_allocates_less_than_the_weights(rule, g_dtype):
 def test_numpy_numbers_as_hyperparameters_do_not_promote_float32(rule):
     w, g = np.ones(3, np.float32), np.full(3, 0.1, np.float32)
     _, config = rule(w, g)
-    state = RULES[rule.__name__][1]
-    hyperparameters = {name: np.float64(value) for name, value in config.items() if name not in (*state, "t")}
+    hyperparameters = {name: np.float64(value) for name, value in config.items() if name not in (*STATE[rule], "t")}
     expected, _ = rule(w, g)
     result, config = rule(w, g, hyperparameters)
     assert result.dtype == np.float32
     assert_array_equal(result, expected)
-    assert all(config[name].dtype == np.float32 for name in state)
+    assert all(config[name].dtype == np.float32 for name in STATE[rule])
 
 
-@pytest.mark.parametrize("g", [
-    np.array([100, -128, 3], np.int8),
-    np.array([200, 255, 0], np.uint8),
-    np.array([70_000, -70_000, 1], np.int32),
-    np.array([True, False, True]),
-    np.array([300, -500, 2], np.float16),
-], ids=lambda g: str(g.dtype))
+@pytest.mark.parametrize("g", [np.int8([100, -128, 3]), np.int32([70_000, -70_000, 1]), np.float16([300, -500, 2])])
 def test_a_gradient_of_a_narrow_type_does_not_overflow(rule, g):
     w = np.zeros(3, np.float32)
     result, config = rule(w, g)
     expected, expected_config = rule(w, g.astype(np.float32))
     assert_allclose(result, expected, rtol=1e-6)
-    for name in RULES[rule.__name__][1]:
+    for name in STATE[rule]:
         assert_allclose(config[name], expected_config[name], rtol=1e-6)
 
 
-# Errors
+def test_weights_that_are_integers_become_float64(rule):
+    expected, _ = rule(np.array([3.0, -2.0]), np.array([0.5, 2.0]), {"learning_rate": 0.25})
+    result, _ = rule(np.array([3, -2]), np.array([0.5, 2.0]), {"learning_rate": 0.25})
+    assert result.dtype == np.float64
+    assert_array_equal(result, expected)
 
 
-@pytest.mark.parametrize(("w", "dw", "error", "message"), [
-    (np.ones(3, int), np.ones(3), TypeError, "^w must be a floating-point array, got dtype int64"),
-    (np.ones(3, complex), np.ones(3), TypeError, "^w must be a floating-point array, got dtype complex128"),
-    (np.ones(3), np.ones(3, complex), TypeError, "^dw must be an array of real numbers, got dtype complex128"),
-    (np.ones(3), [None] * 3, TypeError, "^dw must be an array of real numbers, got dtype object"),
-    (np.ones(3), None, TypeError, "^dw must be an array of real numbers, got dtype object"),
-    (np.ones((3, 2)), np.ones((2, 3)), ValueError, r"^dw must have the shape of w, \(3, 2\), got \(2, 3\)"),
-    (np.ones((3, 2)), 1.0, ValueError, r"^dw must have the shape of w, \(3, 2\), got \(\)"),
-    (np.ones((3, 2)), np.ones(2), ValueError, r"^dw must have the shape of w, \(3, 2\), got \(2,\)"),
-])
-def test_weights_and_gradients_that_do_not_fit_are_refused(rule, w, dw, error, message):
-    with pytest.raises(error, match=message):
-        rule(w, dw)
+# Errors; what all rules share is tested with one of them
 
 
-@pytest.mark.parametrize("config", [0.1, [("learning_rate", 0.1)], "adam"])
-def test_config_must_be_a_dictionary(rule, config):
-    with pytest.raises(TypeError, match="^config must be a dictionary or None"):
-        rule(np.ones(2), np.ones(2), config)
+@pytest.mark.parametrize(
+    ("w", "dw", "message"),
+    [
+        (np.ones(3, complex), np.ones(3), "^w must be an array of real numbers, got dtype complex128"),
+        (np.ones(3), None, "^dw must be an array of real numbers, got dtype object"),
+        (np.ones((3, 2)), np.ones((2, 3)), r"^dw must have shape \(3, 2\) \(the shape of w\), got \(2, 3\)"),
+        (np.ones((3, 2)), 1.0, r"^dw must have shape \(3, 2\) \(the shape of w\), got \(\)"),
+    ],
+)
+def test_weights_and_gradients_that_do_not_fit_are_refused(w, dw, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        sgd(w, dw)
 
 
-@pytest.mark.parametrize("value", [-1e-9, math.nan, math.inf, -math.inf])
-def test_a_learning_rate_out_of_range_is_refused(rule, value):
-    with pytest.raises(ValueError, match=r"^config\['learning_rate'\] must be at least 0 and finite, got "):
-        rule(np.ones(2), np.ones(2), {"learning_rate": value})
+def test_config_must_be_a_dictionary():
+    with pytest.raises(TypeError, match="^config must be a dictionary or None, got float"):
+        sgd(np.ones(2), np.ones(2), 0.1)
 
 
-@pytest.mark.parametrize("value", ["0.1", "fast", None, [0.1, 0.2], 1j])
-def test_a_learning_rate_that_is_no_number_is_refused(rule, value):
-    with pytest.raises(TypeError, match=r"^config\['learning_rate'\] must be a number, got "):
-        rule(np.ones(2), np.ones(2), {"learning_rate": value})
+def test_an_unknown_entry_of_config_is_named(rule):
+    with pytest.raises(ValueError, match="^config must hold nothing but 'learning_rate', .*, got 'learningrate'"):
+        rule(np.ones(2), np.ones(2), {"learningrate": 0.1})
 
 
-@pytest.mark.parametrize(("rule", "name"), [
-    (sgd_momentum, "momentum"),
-    (nesterov_momentum, "momentum"),
-    (rmsprop, "decay_rate"),
-    (adam, "beta1"),
-    (adam, "beta2"),
-    (adamw, "beta1"),
-    (adamw, "beta2"),
-])
-def test_averages_that_never_forget_are_refused(rule, name):
-    for value in (1, 1.5, -0.1, math.nan):
-        with pytest.raises(ValueError, match=rf"^config\['{name}'\] must be at least 0 and less than 1, got "):
+@pytest.mark.parametrize("value", [-1e-9, math.nan, math.inf, "0.1", None])
+def test_a_learning_rate_is_a_finite_number_of_at_least_0(value):
+    message = r"^config\['learning_rate'\] must be a finite number of at least 0, got "
+    with pytest.raises((TypeError, ValueError), match=message):
+        sgd(np.ones(2), np.ones(2), {"learning_rate": value})
+
+
+@pytest.mark.parametrize("name", ["momentum", "decay_rate", "beta1", "beta2"])
+def test_averages_that_never_forget_are_refused(name):
+    rule = {"momentum": sgd_momentum, "decay_rate": rmsprop}.get(name, adam)
+    for value in (1, -0.1):
+        with pytest.raises(ValueError, match=rf"^config\['{name}'\] must be .* of at least 0 and below 1, got {value}"):
             rule(np.ones(2), np.ones(2), {name: value})
     rule(np.ones(2), np.ones(2), {name: 0})
 
 
-@pytest.mark.parametrize(("rule", "name"), [(rmsprop, "epsilon"), (adam, "epsilon"), (adam, "t"),
-                                            (adamw, "weight_decay")])
-def test_other_hyperparameters_may_not_be_negative(rule, name):
-    for value in (-1, math.nan, math.inf):
-        with pytest.raises(ValueError, match=rf"^config\['{name}'\] must be at least 0 and finite, got "):
-            rule(np.ones(2), np.ones(2), {name: value})
+@pytest.mark.parametrize("name", ["epsilon", "weight_decay", "t"])
+def test_other_hyperparameters_may_not_be_negative(name):
+    with pytest.raises(ValueError, match=rf"^config\['{name}'\] must be .* of at least 0, got -1"):
+        adamw(np.ones(2), np.ones(2), {name: -1})
 
 
-def test_state_of_another_shape_is_refused(rule_and_state):
-    rule, state = rule_and_state
-    for name in state:
-        for shape in ((2, 3), (3,), (3, 2, 1), ()):
-            message = rf"^config\['{name}'\] must have the shape of w, \(3, 2\), got "
-            with pytest.raises(ValueError, match=message):
-                rule(np.ones((3, 2)), np.ones((3, 2)), {name: np.zeros(shape)})
+@stateful
+def test_state_of_another_shape_is_refused(rule):
+    for name in STATE[rule]:
+        message = rf"^config\['{name}'\] must have shape \(3, 2\) \(the shape of w\), got \(2, 3\)"
+        with pytest.raises(ValueError, match=message):
+            rule(np.ones((3, 2)), np.ones((3, 2)), {name: np.zeros((2, 3))})
 
 
-@pytest.mark.parametrize("rule", [adam, adamw])
-@pytest.mark.parametrize(("config", "out"), [({"m": np.zeros(3)}, None), ({}, np.zeros(3))], ids=["state", "out"])
-def test_a_refused_step_is_not_counted(rule, config, out):
-    config = {"t": 3, **config}
-    with pytest.raises(ValueError, match="must"):
-        rule(np.ones(2), np.ones(2), config, out=out)
+def test_a_refused_step_is_not_counted():
+    config = {"t": 3}
+    with pytest.raises(ValueError, match="^out must be"):
+        adam(np.ones(2), np.ones(2), config, out=np.zeros(3))
     assert config["t"] == 3
 
 
-@pytest.mark.parametrize("out", [
+NO_TARGETS = [
     np.ones((3, 2), np.float32),
     np.ones((2, 3)),
-    np.asfortranarray(np.ones((3, 2))),
-    np.broadcast_to(1.0, (3, 2)),
-    np.frombuffer(np.ones(6).tobytes()).reshape(3, 2),
-    [[1.0, 1.0]] * 3,
-], ids=["dtype", "shape", "Fortran", "broadcast", "read-only", "list"])
-def test_an_output_that_cannot_take_the_weights_is_refused(rule, out):
-    with pytest.raises(ValueError, match="^out must be a C-contiguous.* array like w"):
-        rule(np.ones((3, 2)), np.ones((3, 2)), {}, out=out)
+    np.ones((2, 3)).T,
+    read_only(np.ones((3, 2))),
+    [[1.0] * 2] * 3,
+]
 
 
-def test_read_only_weights_are_not_updated_in_place(rule):
-    w = np.ones((3, 2))
-    w.flags.writeable = False
-    with pytest.raises(ValueError, match="^out must be"):
-        rule(w, np.ones((3, 2)), {}, out=w)
+@pytest.mark.parametrize("out", NO_TARGETS, ids=["dtype", "shape", "Fortran", "read-only", "list"])
+def test_an_output_that_cannot_take_the_weights_is_refused(out):
+    with pytest.raises(ValueError, match="^out must be a C-contiguous, writeable array like w, float64 .*, got "):
+        sgd(np.ones((3, 2)), np.ones((3, 2)), {}, out=out)

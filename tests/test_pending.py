@@ -64,7 +64,7 @@ check("1 is 2", 1 == 2)
         "☐ out is 1 … not implemented yet",
         "✓ 1 + 1 is 2",
         "✗ 1 is 2",
-    ]  # fmt: skip
+    ]
 
 
 def test_what_is_missing_is_named_once_a_cell(run):
@@ -91,7 +91,7 @@ for name, number, value in zip(["dx", "dw"], numbers, missing()):
         "✓ 1 is positive",
         "☐ dw is 2 … not implemented yet",
         "✓ 2 is positive",
-    ]  # fmt: skip
+    ]
 
 
 def test_a_loop_that_cannot_begin_leaves_its_names_open(run):
@@ -120,20 +120,23 @@ _ = prove("negation", lambda x: -x)
         "✓ missing: two values",
         "✗ negation: a positive value",
         "✓ negation: two values",
-    ]  # fmt: skip
+    ]
 
 
-@pytest.mark.parametrize("cell", [
-    "kept = []\nfor x in range(3):\n    kept.append(missing(x))",
-    "kept = {}\nfor x in range(3):\n    kept[x] = missing(x)",
-    "kept = np.zeros((3, 2))\nfor row in kept:\n    row[0] = missing()",
-    "kept = {'mode': 'train'}\nmissing(kept)",
-    "class Net: pass\nkept = Net()\nmissing(model=kept)",
-    "kept = [missing]\nkept = [f() for f in kept]",
-    "kept = 1\nkept += missing()",
-    "for kept in [1]:\n    missing()",
-    "try:\n    missing()\n    kept = True\nexcept ValueError:\n    kept = False",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "kept = []\nfor x in range(3):\n    kept.append(missing(x))",
+        "kept = {}\nfor x in range(3):\n    kept[x] = missing(x)",
+        "kept = np.zeros((3, 2))\nfor row in kept:\n    row[0] = missing()",
+        "kept = {'mode': 'train'}\nmissing(kept)",
+        "class Net: pass\nkept = Net()\nmissing(model=kept)",
+        "kept = [missing]\nkept = [f() for f in kept]",
+        "kept = 1\nkept += missing()",
+        "for kept in [1]:\n    missing()",
+        "try:\n    missing()\n    kept = True\nexcept ValueError:\n    kept = False",
+    ],
+)
 def test_no_claim_is_made_about_what_missing_code_was_to_change(run, cell):
     run(cell)
     assert run("check('it is there', bool(np.size(kept)) and kept is not None)") == [
@@ -158,15 +161,18 @@ def test_the_value_of_the_last_expression_is_displayed(run):
     assert run("a = missing()\na")[-1].endswith("☐ missing is not implemented yet")
 
 
-@pytest.mark.parametrize("cell", [
-    "x = np.ones((2, 2))\n\nfor i in range(3):\n    y = x @ np.ones((3, 3))\nprint('unreached')",
-    "def f(x):\n    return x.shapes\n\nf(np.ones(2))",
-    "check('it holds', undefined_name)",
-    "def prove(x):\n    y = x + 1\n    check('it holds', y / 0 > 1)\n\nprove(1)",
-    "for a, b in zip([1], [2]):\n    check(f'{a}', b / 0 == 1)",
-    "{}['key']",
-    "def broken(:\n    pass",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "x = np.ones((2, 2))\n\nfor i in range(3):\n    y = x @ np.ones((3, 3))\nprint('unreached')",
+        "def f(x):\n    return x.shapes\n\nf(np.ones(2))",
+        "check('it holds', undefined_name)",
+        "def prove(x):\n    y = x + 1\n    check('it holds', y / 0 > 1)\n\nprove(1)",
+        "for a, b in zip([1], [2]):\n    check(f'{a}', b / 0 == 1)",
+        "{}['key']",
+        "def broken(:\n    pass",
+    ],
+)
 def test_any_other_error_looks_as_it_does_without(capsys, cell):
     texts = []
     for installed in (False, True):
@@ -208,14 +214,35 @@ def test_it_is_installed_once():
     InteractiveShell.clear_instance()
 
 
-@pytest.mark.parametrize("use", [
-    bool, len, iter, float, str, np.asarray, np.sum, hash, "{}".format, operator.neg, operator.attrgetter("shape"),
-    operator.itemgetter(0), lambda value: value + 1, lambda value: 1 - value, lambda value: np.ones(2) @ value,
-    lambda value: np.ones(2) + value, lambda value: value == value, lambda value: value(), lambda value: 0 < value,
-    lambda value: np.array_equal(value, 1), lambda value: np.asarray([value], float),
-    lambda value: torch.ones(2) * value, lambda value: setattr(value, "a", 1),
-    lambda value: pending.require_known(1, value),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "use",
+    [
+        bool,
+        len,
+        iter,
+        float,
+        str,
+        np.asarray,
+        np.sum,
+        hash,
+        "{}".format,
+        operator.neg,
+        operator.attrgetter("shape"),
+        operator.itemgetter(0),
+        lambda value: value + 1,
+        lambda value: 1 - value,
+        lambda value: np.ones(2) @ value,
+        lambda value: np.ones(2) + value,
+        lambda value: value == value,
+        lambda value: value(),
+        lambda value: 0 < value,
+        lambda value: np.array_equal(value, 1),
+        lambda value: np.asarray([value], float),
+        lambda value: torch.ones(2) * value,
+        lambda value: setattr(value, "a", 1),
+        lambda value: pending.require_known(1, value),
+    ],
+)
 def test_every_use_of_a_pending_value_says_what_is_missing(use):
     with pytest.raises(NotImplementedError, match="^affine_forward: lesson"):
         use(Pending("affine_forward: lesson FullyConnectedNets, section 2"))

@@ -241,30 +241,61 @@ def test_integers_are_promoted_to_float64(pool):
     assert dx.sum() == 4
 
 
-@pytest.mark.parametrize(("shape", "changes", "error", "message"), [
-    ((3, 5, 5), {}, ValueError, r"^x must have shape \(N, C, H, W\), got \(3, 5, 5\)"),
-    ((2, 3, 5, 4), {}, ValueError,
-     r"^pool_param\['stride'\] must divide H − pool_height: \(5 − 2\) / 2 = 3/2 is not a whole number$"),
-    ((2, 3, 4, 5), {}, ValueError,
-     r"^pool_param\['stride'\] must divide W − pool_width: \(5 − 2\) / 2 = 3/2 is not a whole number$"),
-    ((2, 3, 4, 4), {"pool_height": 6}, ValueError,
-     r"^pool_param: pool_height must be from 1 to H = 4, got pool_height = 6$"),
-    ((2, 3, 4, 4), {"pool_width": 5}, ValueError,
-     r"^pool_param: pool_width must be from 1 to W = 4, got pool_width = 5$"),
-    ((2, 3, 4, 4), {"pool_width": 0}, ValueError, r"^pool_param\['pool_width'\] must be at least 1, got 0"),
-    ((2, 3, 4, 4), {"stride": 0}, ValueError, r"^pool_param\['stride'\] must be at least 1, got 0"),
-    ((2, 3, 4, 4), {"stride": 2.0}, TypeError, r"^pool_param\['stride'\] must be an integer, got 2.0"),
-    ((2, 3, 4, 4), {"pool_height": None}, TypeError, r"^pool_param\['pool_height'\] must be an integer, got None"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("shape", "changes", "error", "message"),
+    [
+        ((3, 5, 5), {}, ValueError, r"^x must have shape \(N, C, H, W\), got \(3, 5, 5\)"),
+        (
+            (2, 3, 5, 4),
+            {},
+            ValueError,
+            r"^pool_param\['stride'\] must divide H − pool_height: \(5 − 2\) / 2 = 3/2 is not a whole number$",
+        ),
+        (
+            (2, 3, 4, 5),
+            {},
+            ValueError,
+            r"^pool_param\['stride'\] must divide W − pool_width: \(5 − 2\) / 2 = 3/2 is not a whole number$",
+        ),
+        (
+            (2, 3, 4, 4),
+            {"pool_height": 6},
+            ValueError,
+            r"^pool_param: pool_height must be from 1 to H = 4, got pool_height = 6$",
+        ),
+        (
+            (2, 3, 4, 4),
+            {"pool_width": 5},
+            ValueError,
+            r"^pool_param: pool_width must be from 1 to W = 4, got pool_width = 5$",
+        ),
+        (
+            (2, 3, 4, 4),
+            {"pool_width": 0},
+            ValueError,
+            r"^pool_param\['pool_width'\] must be an integer of at least 1, got 0",
+        ),
+        (
+            (2, 3, 4, 4),
+            {"stride": 2.0},
+            TypeError,
+            r"^pool_param\['stride'\] must be an integer of at least 1, got 2.0",
+        ),
+        ((2, 3, 4, 4), {"pad": 0}, ValueError, "^pool_param must hold nothing but 'pool_height', .* got 'pad'"),
+    ],
+)
 def test_a_geometry_that_does_not_fit_is_answered_by_the_formula(pool, shape, changes, error, message):
     with pytest.raises(error, match=message):
         pool[0](np.ones(shape), {**pool_param(2, 2, 2), **changes})
 
 
-@pytest.mark.parametrize(("param", "error", "message"), [
-    ({"pool_height": 2, "stride": 2}, ValueError, "^pool_param must have the key 'pool_width', got"),
-    (2, TypeError, "^pool_param must be a dictionary, got 2"),
-])
+@pytest.mark.parametrize(
+    ("param", "error", "message"),
+    [
+        ({"pool_height": 2, "stride": 2}, ValueError, "^pool_param must have the key 'pool_width', got"),
+        (2, TypeError, "^pool_param must be a dictionary, got int"),
+    ],
+)
 def test_an_incomplete_pool_param_is_refused(pool, param, error, message):
     with pytest.raises(error, match=message):
         pool[0](np.ones((2, 3, 4, 4)), param)

@@ -1,4 +1,5 @@
 """The tools that execute the lessons, publish them and compare them with their stored outputs."""
+
 import os
 import re
 import signal
@@ -20,8 +21,12 @@ SANITIZER = ROOT / "tools" / "nbval_sanitize.cfg"
 
 def write_notebook(path, *cells):
     """Strings starting with # are Markdown cells, other strings code cells."""
-    nbformat.write(new_notebook(cells=[
-        new_markdown_cell(cell) if cell.startswith("#") else new_code_cell(cell) for cell in cells]), path)
+    nbformat.write(
+        new_notebook(
+            cells=[new_markdown_cell(cell) if cell.startswith("#") else new_code_cell(cell) for cell in cells]
+        ),
+        path,
+    )
     return path
 
 
@@ -33,9 +38,13 @@ def published(tmp_path_factory):
         folder / "Dropout.ipynb",
         "# Dropout\n\nKeep with $p$.\n\n<details><summary>Answer</summary>\n\nFolded *away*.\n</details>",
         "import os, sys\nsys.executable, os.getcwd()",
-        "## A claim", "print('✓ 1 + 1 is 2: 2.0 > 1.5')", "")
+        "## A claim",
+        "print('✓ 1 + 1 is 2: 2.0 > 1.5')",
+        "",
+    )
     raising = write_notebook(
-        folder / "Zebra.ipynb", "# <Zebras>", "print('✗ stripes: 0.0 > 1.0')", "print('a')\n1 / 0", "2")
+        folder / "Zebra.ipynb", "# <Zebras>", "print('✗ stripes: 0.0 > 1.0')", "print('a')\n1 / 0", "2"
+    )
     before = [path.read_bytes() for path in (sound, raising)]
     stranger = folder / "jupyter" / "kernels" / "python3"
     stranger.mkdir(parents=True)
@@ -43,8 +52,11 @@ def published(tmp_path_factory):
     output = folder / "build"
     done = subprocess.run(
         [sys.executable, ROOT / "tools" / "run_lessons.py", raising, sound, "--output", output],
-        capture_output=True, encoding="utf-8", stdin=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", "JUPYTER_PATH": str(folder / "jupyter")})
+        capture_output=True,
+        encoding="utf-8",
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "JUPYTER_PATH": str(folder / "jupyter")},
+    )
     assert [path.read_bytes() for path in (sound, raising)] == before
     return done, output
 
@@ -115,7 +127,10 @@ def test_stored_outputs_are_renewed_on_the_embedded_data_where_every_claim_holds
     before = wrong.read_bytes()
     done = subprocess.run(
         [sys.executable, ROOT / "tools" / "run_lessons.py", sound, wrong, "--store", "-o", tmp_path / "build"],
-        capture_output=True, stdin=subprocess.DEVNULL, env={**os.environ, "CS231N_DATA": "cifar10"})
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "CS231N_DATA": "cifar10"},
+    )
     assert done.returncode == 1
     assert wrong.read_bytes() == before
     cell = nbformat.read(sound, as_version=4).cells[1]
@@ -125,35 +140,53 @@ def test_stored_outputs_are_renewed_on_the_embedded_data_where_every_claim_holds
     assert {path.name for path in tmp_path.iterdir()} == {"Dropout.ipynb", "Zebra.ipynb", "build"}
 
 
-@pytest.mark.parametrize(("holding", "failing", "pending", "mishap", "verdict", "state"), [
-    (41, 0, 0, None, "all 41 claims hold", "sound"),
-    (39, 2, 0, None, "2 of 41 claims failed", "failed"),
-    (12, 0, 82, None, "12 of 94 claims hold, 82 not implemented yet", "pending"),
-    (12, 3, 82, None, "3 of 97 claims failed, 82 not implemented yet", "failed"),
-    (0, 0, 0, None, "makes no claims", "sound"),
-    (3, 1, 1, "cell 7 raised NameError: name 'x' is not defined", "cell 7 raised NameError: name 'x' is not defined",
-     "raised"),
-])
+@pytest.mark.parametrize(
+    ("holding", "failing", "pending", "mishap", "verdict", "state"),
+    [
+        (41, 0, 0, None, "all 41 claims hold", "sound"),
+        (39, 2, 0, None, "2 of 41 claims failed", "failed"),
+        (12, 0, 82, None, "12 of 94 claims hold, 82 not implemented yet", "pending"),
+        (12, 3, 82, None, "3 of 97 claims failed, 82 not implemented yet", "failed"),
+        (0, 0, 0, None, "makes no claims", "sound"),
+        (
+            3,
+            1,
+            1,
+            "cell 7 raised NameError: name 'x' is not defined",
+            "cell 7 raised NameError: name 'x' is not defined",
+            "raised",
+        ),
+    ],
+)
 def test_a_verdict_says_what_came_of_the_claims(holding, failing, pending, mishap, verdict, state):
-    lesson = run_lessons.Lesson("Dropout", "Dropout", 4, holding=holding, failing=failing, pending=pending,
-                                mishap=mishap)
+    lesson = run_lessons.Lesson(
+        "Dropout", "Dropout", 4, holding=holding, failing=failing, pending=pending, mishap=mishap
+    )
     assert (lesson.verdict, lesson.state) == (verdict, state)
 
 
 def test_a_lesson_can_go_on_after_a_cell_that_raises_and_is_not_stored_where_code_is_missing(tmp_path):
     broken = write_notebook(tmp_path / "Dropout.ipynb", "1 / 0", "print('✓ after')", "undefined", "print('✗ at last')")
-    pending = write_notebook(tmp_path / "Zebra.ipynb", "print('✓ a'); print('☐ f is not implemented yet')",
-                             "print('☐ b … not implemented yet')")
+    pending = write_notebook(
+        tmp_path / "Zebra.ipynb",
+        "print('✓ a'); print('☐ f is not implemented yet')",
+        "print('☐ b … not implemented yet')",
+    )
     before = pending.read_bytes()
     done = subprocess.run(
         [sys.executable, ROOT / "tools" / "run_lessons.py", broken, pending, "--store", "-k", "-o", tmp_path / "build"],
-        capture_output=True, encoding="utf-8", stdin=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"})
+        capture_output=True,
+        encoding="utf-8",
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )
     assert done.returncode == 1
     lines = done.stdout.splitlines()
     assert [line for line in lines if line.startswith("    ")] == [
         "    cell 1 raised ZeroDivisionError: division by zero",
-        "    cell 3 raised NameError: name 'undefined' is not defined", "    ✗ at last"]
+        "    cell 3 raised NameError: name 'undefined' is not defined",
+        "    ✗ at last",
+    ]
     assert re.search(r"Dropout .* cell 1 raised ZeroDivisionError: division by zero; 1 more raised$", done.stdout, re.M)
     assert re.search(r"Zebra .* 1 of 2 claims hold, 1 not implemented yet$", done.stdout, re.M)
     assert pending.read_bytes() == before
@@ -189,10 +222,14 @@ def test_a_dead_kernel_is_named(tmp_path, capsys):
 def test_ctrl_c_stops_with_one_line_and_leaves_no_kernel(tmp_path):
     path = write_notebook(
         tmp_path / "Slow.ipynb",
-        "import os, pathlib, time\npathlib.Path('kernel').write_text(str(os.getpid()))\ntime.sleep(60)")
+        "import os, pathlib, time\npathlib.Path('kernel').write_text(str(os.getpid()))\ntime.sleep(60)",
+    )
     running = subprocess.Popen(
         [sys.executable, ROOT / "tools" / "run_lessons.py", path, "--output", tmp_path / "build"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     kernel = tmp_path / "kernel"
     deadline = time.monotonic() + 60
     while not (kernel.exists() and kernel.read_text()) and time.monotonic() < deadline:
@@ -212,47 +249,61 @@ def sanitized(text):
     return text
 
 
-@pytest.mark.parametrize(("one", "other"), [
-    ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: 4.25e-11 < 1e-07"),
-    ("✓ dx matches: 0 < 1e-07", "✓ dx matches: 4.25e-17 < 1e-07"),
-    ("✗ accuracy: 0.31 > 0.5", "✗ accuracy: 0.29 > 0.5"),
-    ("✓ loss: 2.29 < 2.302 < 2.31", "✓ loss: 2.29 < 2.305 < 2.31"),
-    ("✓ mean: -0.003 ≤ 0.01", "✓ mean: 0.0042 ≤ 0.01"),
-    ("✓ accuracy of Adam is above SGD's: 0.612 > 0.544 (measured)",
-     "✓ accuracy of Adam is above SGD's: 0.598 > 0.551 (measured)"),
-    ("(Iteration 1 / 200) loss: 2.302583", "(Iteration 1 / 200) loss: 2.302584"),
-    ("(Epoch 3 / 10) train acc: 0.412000; val_acc: 0.380000", "(Epoch 3 / 10) train acc: 0.410000; val_acc: 0.379000"),
-    ("Initial loss:  2.300479", "Initial loss:  2.300480"),
-    ("W1 relative error: 1.48e-07", "W1 relative error: 3.9e-08"),
-    ("dgamma error:  1.2e-9", "dgamma error:  7.4202450e-10"),
-    ("forward: 1.23 s, backward: 12 ms, update: 3.4 µs", "forward: 0.98 s, backward: 9 ms, update: 12.0 µs"),
-    ("correct: 56.3 %", "correct: 8.1 %"),
-    ("correct: 56.3%", "correct: 58.1%"),
-])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: 4.25e-11 < 1e-07"),
+        ("✓ dx matches: 0 < 1e-07", "✓ dx matches: 4.25e-17 < 1e-07"),
+        ("✗ accuracy: 0.31 > 0.5", "✗ accuracy: 0.29 > 0.5"),
+        ("✓ loss: 2.29 < 2.302 < 2.31", "✓ loss: 2.29 < 2.305 < 2.31"),
+        ("✓ mean: -0.003 ≤ 0.01", "✓ mean: 0.0042 ≤ 0.01"),
+        (
+            "✓ accuracy of Adam is above SGD's: 0.612 > 0.544 (measured)",
+            "✓ accuracy of Adam is above SGD's: 0.598 > 0.551 (measured)",
+        ),
+        ("(Iteration 1 / 200) loss: 2.302583", "(Iteration 1 / 200) loss: 2.302584"),
+        (
+            "(Epoch 3 / 10) train acc: 0.412000; val_acc: 0.380000",
+            "(Epoch 3 / 10) train acc: 0.410000; val_acc: 0.379000",
+        ),
+        ("Initial loss:  2.300479", "Initial loss:  2.300480"),
+        ("W1 relative error: 1.48e-07", "W1 relative error: 3.9e-08"),
+        ("dgamma error:  1.2e-9", "dgamma error:  7.4202450e-10"),
+        ("forward: 1.23 s, backward: 12 ms, update: 3.4 µs", "forward: 0.98 s, backward: 9 ms, update: 12.0 µs"),
+        ("correct: 56.3 %", "correct: 8.1 %"),
+        ("correct: 56.3%", "correct: 58.1%"),
+    ],
+)
 def test_volatile_digits_are_overlooked(one, other):
     assert sanitized(one) == sanitized(other)
 
 
-@pytest.mark.parametrize(("one", "other"), [
-    ("✓ dx matches: 3.1e-10 < 1e-07", "✗ dx matches: 3.1e-10 < 1e-07"),
-    ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: 3.1e-10 < 1e-06"),
-    ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dw matches: 3.1e-10 < 1e-07"),
-    ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: nan < 1e-07"),
-    ("✓ loss: 2.29 < 2.302 < 2.31", "✓ loss: 2.28 < 2.302 < 2.31"),
-    ("✓ loss: 2.29 < 2.302 < 2.31", "✓ loss: 2.29 < 2.302 < 2.33"),
-    ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: 3.1e-10 > 1e-07"),
-    ("✓ the step is short: 0.31 s < 1.5 s", "✓ the step is short: 0.31 s < 2.5 s"),
-    ("✓ accuracy: 56.3 % > 50.0 %", "✓ accuracy: 56.3 % > 40.0 %"),
-    ("✓ after 5 epochs Adam leads: 0.6 > 0.5 (measured)", "✓ after 6 epochs Adam leads: 0.6 > 0.5 (measured)"),
-    ("✓ parameters: 1510 > 1000", "✓ parameters: 1511 > 1000"),
-    ("✓ the mask keeps p = 0.5 of its units: 0.497 > 0.45", "✓ the mask keeps p = 0.7 of its units: 0.497 > 0.45"),
-    ("(Iteration 1 / 200) loss: 2.302583", "(Iteration 1 / 100) loss: 2.302583"),
-    ("(Iteration 1 / 200) loss: 2.302583", "(Iteration 1 / 200) loss: nan"),
-    ("(Epoch 3 / 10) train acc: 0.412000; val_acc: 0.380000", "(Epoch 4 / 10) train acc: 0.412000; val_acc: 0.380000"),
-    ("W1 relative error: 1.48e-07", "W2 relative error: 1.48e-07"),
-    ("X_train: (10000, 3, 32, 32)", "X_train: (10000, 32, 32, 3)"),
-    ("lr 1.0e-3", "lr 1.0e-2"),
-])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("✓ dx matches: 3.1e-10 < 1e-07", "✗ dx matches: 3.1e-10 < 1e-07"),
+        ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: 3.1e-10 < 1e-06"),
+        ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dw matches: 3.1e-10 < 1e-07"),
+        ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: nan < 1e-07"),
+        ("✓ loss: 2.29 < 2.302 < 2.31", "✓ loss: 2.28 < 2.302 < 2.31"),
+        ("✓ loss: 2.29 < 2.302 < 2.31", "✓ loss: 2.29 < 2.302 < 2.33"),
+        ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: 3.1e-10 > 1e-07"),
+        ("✓ the step is short: 0.31 s < 1.5 s", "✓ the step is short: 0.31 s < 2.5 s"),
+        ("✓ accuracy: 56.3 % > 50.0 %", "✓ accuracy: 56.3 % > 40.0 %"),
+        ("✓ after 5 epochs Adam leads: 0.6 > 0.5 (measured)", "✓ after 6 epochs Adam leads: 0.6 > 0.5 (measured)"),
+        ("✓ parameters: 1510 > 1000", "✓ parameters: 1511 > 1000"),
+        ("✓ the mask keeps p = 0.5 of its units: 0.497 > 0.45", "✓ the mask keeps p = 0.7 of its units: 0.497 > 0.45"),
+        ("(Iteration 1 / 200) loss: 2.302583", "(Iteration 1 / 100) loss: 2.302583"),
+        ("(Iteration 1 / 200) loss: 2.302583", "(Iteration 1 / 200) loss: nan"),
+        (
+            "(Epoch 3 / 10) train acc: 0.412000; val_acc: 0.380000",
+            "(Epoch 4 / 10) train acc: 0.412000; val_acc: 0.380000",
+        ),
+        ("W1 relative error: 1.48e-07", "W2 relative error: 1.48e-07"),
+        ("X_train: (10000, 3, 32, 32)", "X_train: (10000, 32, 32, 3)"),
+        ("lr 1.0e-3", "lr 1.0e-2"),
+    ],
+)
 def test_everything_else_is_compared(one, other):
     assert sanitized(one) != sanitized(other)
 
@@ -265,14 +316,37 @@ def test_nbval_fails_on_changed_words_and_passes_on_changed_digits(tmp_path):
         ("x: (2, 3, 32, 32)", "x: (2, 3, 16, 16)"),
         ("(Iteration 1 / 200) loss: 2.302583", "(Iteration 1 / 100) loss: 2.302583"),
     ]
-    cells = [new_code_cell(f"print({new!r})", execution_count=count, outputs=[new_output("stream", text=f"{old}\n")])
-             for count, (old, new) in enumerate(pairs, 1)]
-    cells.append(new_code_cell("[1, 2]", execution_count=5, outputs=[
-        new_output("execute_result", data={"text/plain": "[1, 3]"}, execution_count=5)]))
+    cells = [
+        new_code_cell(f"print({new!r})", execution_count=count, outputs=[new_output("stream", text=f"{old}\n")])
+        for count, (old, new) in enumerate(pairs, 1)
+    ]
+    cells.append(
+        new_code_cell(
+            "[1, 2]",
+            execution_count=5,
+            outputs=[new_output("execute_result", data={"text/plain": "[1, 3]"}, execution_count=5)],
+        )
+    )
     nbformat.write(new_notebook(cells=cells), tmp_path / "Stored.ipynb")
     subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", ROOT / "pyproject.toml",
-         "--nbval", "--junit-xml", tmp_path / "report.xml", tmp_path / "Stored.ipynb"],
-        cwd=ROOT, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:xdist",
+            "-c",
+            ROOT / "pyproject.toml",
+            "--nbval",
+            "--junit-xml",
+            tmp_path / "report.xml",
+            tmp_path / "Stored.ipynb",
+        ],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+    )
     cases = ElementTree.parse(tmp_path / "report.xml").getroot().iter("testcase")
     assert [case.find("failure") is None for case in cases] == [True, False, False, False, False]

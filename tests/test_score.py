@@ -15,7 +15,7 @@ from hints import Wrong, entries, require
 
 from cs231n.gradient_check import rel_error
 
-TABLE = '''
+TABLE = """
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,9 +24,9 @@ EXERCISES = [
     SimpleNamespace(name=name, lesson="Counting", section=1, points=4)
     for name in ("right", "half", "missing", "endless", "deadly", "untested", "halfway missing")
 ]
-'''
+"""
 
-TESTS = '''
+TESTS = """
 import os
 import time
 import pytest
@@ -77,7 +77,7 @@ def test_of_what_is_there():
 @exercise("halfway missing", 2)
 def test_of_what_is_not():
     raise NotImplementedError("another: lesson Counting, section 1")
-'''
+"""
 
 
 @pytest.fixture
@@ -92,8 +92,12 @@ def workbook(tmp_path):
 
 
 def run_score(workbook, *options):
-    done = subprocess.run([sys.executable, workbook / "tools" / "score.py", *options], capture_output=True,
-                          encoding="utf-8", env={**os.environ, "PYTHONIOENCODING": "utf-8"})  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, workbook / "tools" / "score.py", *options],
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )
     assert done.stderr == ""
     assert done.returncode == 0
     return done.stdout
@@ -126,11 +130,12 @@ def test_code_that_cannot_be_imported_is_placed(workbook):
 
 def test_the_board_is_read_from_top_to_bottom():
     rows = [
-        ("a", "One", 2, 2, score.DONE, ""), ("b", "One", 4, 1, score.WRONG, "dx: the sign is wrong"),
+        ("a", "One", 2, 2, score.DONE, ""),
+        ("b", "One", 4, 1, score.WRONG, "dx: the sign is wrong"),
         ("c", "Two", 3, 0, score.PENDING, "c: lesson Two, section 1"),
         ("d", "Two", 3, 0, score.PENDING, "c: lesson Two, section 1"),
         ("e", "Two", 3, 0, score.TIMED_OUT, "stopped after 20 s: does a loop never end?"),
-    ]  # fmt: skip
+    ]
     keys = ("name", "lesson", "points", "earned", "state", "hint")
     board = {"total": 3, "points": 15, "exercises": [dict(zip(keys, row)) for row in rows]}
     assert score.as_text(board).splitlines() == [
@@ -156,19 +161,22 @@ def test_the_board_is_read_from_top_to_bottom():
 EXPECTED = np.array([[1.0, -2.0, 3.0], [0.0, 5.0, 7.0]])
 
 
-@pytest.mark.parametrize(("got", "hint"), [
-    (None, "dx: nothing is given back, an array of shape (2, 3) expected"),
-    ("text", "dx: an array of numbers expected, got str"),
-    ([[1], [2, 3]], "dx: an array of numbers expected, got list"),
-    (EXPECTED.T, "dx: shape (2, 3) expected, got (3, 2)"),
-    (EXPECTED * np.nan, "dx: holds NaN; is something divided by 0, or too large for exp?"),
-    (EXPECTED + np.inf, "dx: holds infinity; is something divided by 0, or too large for exp?"),
-    (-EXPECTED, "dx: the sign is wrong"),
-    (EXPECTED / 4, "dx: it is 0.25 times what is expected, everywhere"),
-    (EXPECTED**2, "dx: the root is forgotten"),
-    (EXPECTED + [[0, 0, 0], [0, 0.5, 0]], "dx: expected 5 at [1, 1], got 5.5"),
-    (EXPECTED + [[0, 0, 0], [0, 0, 1e-6]], "dx: expected 7 at [1, 2], got 7 (off by 1.0e-06)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("got", "hint"),
+    [
+        (None, "dx: nothing is given back, an array of shape (2, 3) expected"),
+        ("text", "dx: an array of numbers expected, got str"),
+        ([[1], [2, 3]], "dx: an array of numbers expected, got list"),
+        (EXPECTED.T, "dx: shape (2, 3) expected, got (3, 2)"),
+        (EXPECTED * np.nan, "dx: holds NaN; is something divided by 0, or too large for exp?"),
+        (EXPECTED + np.inf, "dx: holds infinity; is something divided by 0, or too large for exp?"),
+        (-EXPECTED, "dx: the sign is wrong"),
+        (EXPECTED / 4, "dx: it is 0.25 times what is expected, everywhere"),
+        (EXPECTED**2, "dx: the root is forgotten"),
+        (EXPECTED + [[0, 0, 0], [0, 0.5, 0]], "dx: expected 5 at [1, 1], got 5.5"),
+        (EXPECTED + [[0, 0, 0], [0, 0, 1e-6]], "dx: expected 7 at [1, 2], got 7 (off by 1.0e-06)"),
+    ],
+)
 def test_a_hint_says_where_a_result_goes_wrong(got, hint):
     with pytest.raises(Wrong) as error:
         require("dx", got, EXPECTED, {"the root is forgotten": EXPECTED**2})

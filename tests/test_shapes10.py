@@ -5,8 +5,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from cs231n import shapes10
-from cs231n.shapes10 import CLASS_NAMES, load
+from cs231n.data import shapes10
+from cs231n.data.shapes10 import CLASS_NAMES, load
 
 NUM_TRAIN, NUM_TEST = 11000, 2000
 
@@ -153,7 +153,7 @@ def test_distances_of_a_figure_change_by_no_more_than_the_step(name):
 
 @pytest.mark.parametrize("argument", ["num_train", "num_test", "seed"])
 def test_bad_arguments_are_named(argument):
-    with pytest.raises(ValueError, match=f"{argument} must be 0 or more, got -1"):
+    with pytest.raises(ValueError, match=f"{argument} must be an integer of at least 0, got -1"):
         load(**{argument: -1})
-    with pytest.raises(TypeError, match=f"{argument} must be an integer, got 1.5"):
+    with pytest.raises(TypeError, match=f"{argument} must be an integer of at least 0, got 1.5"):
         load(**{argument: 1.5})

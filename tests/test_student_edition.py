@@ -58,7 +58,9 @@ class Net:
 
 def test_a_body_becomes_the_error_and_the_rest_stays():
     blanked = blank(SOURCE, {"squared": "squared: §", "plain": "plain: §", "Net.loss": "loss: §"})
-    assert blanked == '''"""A module."""
+    assert (
+        blanked
+        == '''"""A module."""
 
 import numpy as np
 
@@ -86,6 +88,7 @@ class Net:
     def other(self):
         return 1
 '''
+    )
 
 
 def test_of_a_class_all_methods_are_blanked():
@@ -106,14 +109,20 @@ def test_an_exercise_that_is_there_twice_is_named():
 
 
 def test_a_lesson_loses_outputs_answers_and_solutions():
-    notebook = new_notebook(cells=[
-        new_markdown_cell(
-            "**Inline question.** Why?\n\n<details><summary>Answer</summary>\n\nBecause.\n</details>\n\n## 2."),
-        new_code_cell("%matplotlib inline\n!ls", execution_count=1),
-        new_code_cell("def f(x):\n    '''Of x.'''\n    return x + 1\n\n\nf(1)", execution_count=2, outputs=[
-            new_output("execute_result", data={"text/plain": "2"}, execution_count=2)]),
-        new_code_cell("class Net(nn.Module):\n    def forward(self, x):\n        return x"),
-    ])  # fmt: skip
+    notebook = new_notebook(
+        cells=[
+            new_markdown_cell(
+                "**Inline question.** Why?\n\n<details><summary>Answer</summary>\n\nBecause.\n</details>\n\n## 2."
+            ),
+            new_code_cell("%matplotlib inline\n!ls", execution_count=1),
+            new_code_cell(
+                "def f(x):\n    '''Of x.'''\n    return x + 1\n\n\nf(1)",
+                execution_count=2,
+                outputs=[new_output("execute_result", data={"text/plain": "2"}, execution_count=2)],
+            ),
+            new_code_cell("class Net(nn.Module):\n    def forward(self, x):\n        return x"),
+        ]
+    )
     student_lesson(notebook, {"f": "f: §", "Net": "Net: §"})
     text, magic, function, module = notebook.cells
     assert text.source == "**Inline question.** Why?\n\n**Your answer:** *write it here*\n\n## 2."
@@ -164,8 +173,9 @@ def functions(source):
         if isinstance(node, ast.FunctionDef):
             yield node.name, node
         elif isinstance(node, ast.ClassDef):
-            yield from ((f"{node.name}.{method.name}", method) for method in node.body
-                        if isinstance(method, ast.FunctionDef))  # fmt: skip
+            yield from (
+                (f"{node.name}.{method.name}", method) for method in node.body if isinstance(method, ast.FunctionDef)
+            )
 
 
 def test_of_an_exercise_signature_and_docstring_are_left(files):
@@ -219,8 +229,17 @@ def test_lessons_have_neither_outputs_nor_answers(files):
 
 
 def test_the_edition_is_complete_and_without_the_maintainers_part(files):
-    assert {"LICENSE", "Makefile", "README.md", "requirements.txt", "tools/score.py", "datasets/get_datasets.sh",
-            "cs231n/pending.py", "tests/exercises/hints.py", "tests/arrays.py"} <= set(files)  # fmt: skip
+    assert {
+        "LICENSE",
+        "Makefile",
+        "README.md",
+        "requirements.txt",
+        "tools/score.py",
+        "datasets/get_datasets.sh",
+        "cs231n/pending.py",
+        "tests/exercises/hints.py",
+        "tests/arrays.py",
+    } <= set(files)
     for name in files:
         assert not re.search(r"^build|^datasets/cifar|__pycache__|^benchmarks|^\.git/|student_edition\.py$", name)
         assert not name.startswith("tests/test_") or name in student_edition.TESTS
@@ -243,8 +262,14 @@ def test_the_same_source_gives_the_same_bytes(files, tmp_path):
     assert contents() == files
     for name in ("one", "two"):
         write(tmp_path / name, files)
-    one, two = ({path.relative_to(tmp_path / name): path.read_bytes() for path in (tmp_path / name).rglob("*")
-                 if path.is_file()} for name in ("one", "two"))  # fmt: skip
+    one, two = (
+        {
+            path.relative_to(tmp_path / name): path.read_bytes()
+            for path in (tmp_path / name).rglob("*")
+            if path.is_file()
+        }
+        for name in ("one", "two")
+    )
     assert one == two
     assert len(one) == len(files)
     assert os.access(tmp_path / "one" / "datasets" / "get_datasets.sh", os.X_OK)
@@ -254,8 +279,9 @@ def test_the_same_source_gives_the_same_bytes(files, tmp_path):
 
 
 SMALL = {"README.md": b"Read.\n", "cs231n/layers.py": b"stub\n"}
-SMALL[MANIFEST] = json.dumps({name: student_edition.hashlib.sha256(data).hexdigest()
-                              for name, data in SMALL.items()}).encode()  # fmt: skip
+SMALL[MANIFEST] = json.dumps(
+    {name: student_edition.hashlib.sha256(data).hexdigest() for name, data in SMALL.items()}
+).encode()
 
 
 def snapshot(folder):
@@ -298,12 +324,15 @@ def test_a_link_is_not_followed_into_someones_work(tmp_path):
     assert (tmp_path / "mine").read_text() == "my work"
 
 
-@pytest.mark.parametrize(("work", "message"), [
-    (changed, "holds work: cs231n/layers.py has been changed"),
-    (added, "holds notes.txt, which is not of a student edition"),
-    (without_manifest, "which is not of a student edition"),
-    (manifest_broken, "which is not of a student edition"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("work", "message"),
+    [
+        (changed, "holds work: cs231n/layers.py has been changed"),
+        (added, "holds notes.txt, which is not of a student edition"),
+        (without_manifest, "which is not of a student edition"),
+        (manifest_broken, "which is not of a student edition"),
+    ],
+)
 def test_a_folder_with_someones_work_is_left_as_it_is(tmp_path, work, message):
     write(tmp_path / "student", SMALL)
     work(tmp_path / "student")
@@ -351,8 +380,12 @@ def test_an_interrupted_run_leaves_no_half_edition(tmp_path, monkeypatch, there_
 
 
 def score(folder):
-    done = subprocess.run([sys.executable, folder / "tools" / "score.py", "--json"], capture_output=True,
-                          encoding="utf-8", env={**os.environ, "PYTHONIOENCODING": "utf-8"})  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, folder / "tools" / "score.py", "--json"],
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )
     assert (done.returncode, done.stderr) == (0, "")
     return json.loads(done.stdout)
 
@@ -375,8 +408,11 @@ def test_a_lesson_runs_from_top_to_bottom_before_anything_is_written(tmp_path):
     folder = tmp_path / "a student's edition"
     write(folder, contents())
     done = subprocess.run(
-        [sys.executable, folder / "tools" / "run_lessons.py", "Dropout"], capture_output=True, encoding="utf-8",
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", "CS231N_DATA": "shapes10"})  # fmt: skip
+        [sys.executable, folder / "tools" / "run_lessons.py", "Dropout"],
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "CS231N_DATA": "shapes10"},
+    )
     assert (done.returncode, done.stderr) == (0, "")
     verdict = r"^Dropout .* (\d+) of (\d+) claims hold, (\d+) not implemented yet$"
     holding, claims, pending = map(int, re.search(verdict, done.stdout, re.MULTILINE).groups())

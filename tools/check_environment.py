@@ -2,6 +2,7 @@
 
 Run by ``make`` at the end of an install; exit status 1 if the lessons could not run.
 """
+
 import importlib
 import importlib.metadata
 import sys
@@ -42,18 +43,24 @@ def complaint(pip="pip"):
         ``None`` if nothing is wrong.
     """
     if sys.version_info < OLDEST_PYTHON:
-        return (f"Python {sys.version_info[0]}.{sys.version_info[1]} is too old: "
-                f"the lessons need {OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]} or newer.")
+        return (
+            f"Python {sys.version_info[0]}.{sys.version_info[1]} is too old: "
+            f"the lessons need {OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]} or newer."
+        )
     for module in ("numpy", "torch"):
         error = import_error(module)
         if error:
-            return (f"{module} {version_of(module)} does not import ({error}). "
-                    f"Remedy: {pip} install --force-reinstall {module}")
+            return (
+                f"{module} {version_of(module)} does not import ({error}). "
+                f"Remedy: {pip} install --force-reinstall {module}"
+            )
     error = import_error("torchvision")
     if error:
-        return (f"torchvision {version_of('torchvision')} does not work with torch {version_of('torch')} ({error}): "
-                f"the two must come from the same release and the same index. "
-                f"Remedy: {pip} install --force-reinstall torch torchvision")
+        return (
+            f"torchvision {version_of('torchvision')} does not work with torch {version_of('torch')} ({error}): "
+            f"the two must come from the same release and the same index. "
+            f"Remedy: {pip} install --force-reinstall torch torchvision"
+        )
     return None
 
 

@@ -6,6 +6,7 @@ shows the lessons one after another, printed by Chromium, Chrome or Edge, or set
 one HTML file instead, a2_inline.html. Both appear together when they are complete, or not at all, and replace those of
 an earlier call. Exit status: 0 if they are written, 1 if not, 130 on Ctrl-C.
 """
+
 import argparse
 import contextlib
 import json
@@ -90,9 +91,8 @@ def read_lessons(folder):
         if fault:
             faults.append(f"  {path.stem}: {fault}")
     if faults:
-        raise SubmissionError("\n".join([
-            "The lessons cannot be handed in yet:", *faults,
-            "Put them right (in JupyterLab: Run, Restart Kernel and Run All Cells, then save) and collect again."]))
+        remedy = "Put them right (in JupyterLab: Run, Restart Kernel and Run All Cells, then save) and collect again."
+        raise SubmissionError("\n".join(["The lessons cannot be handed in yet:", *faults, remedy]))
     return contents, notebooks
 
 
@@ -104,9 +104,15 @@ def score(root):
     SubmissionError
         If it fails or prints something else than JSON.
     """
-    done = subprocess.run([sys.executable, root / "tools" / "score.py", "--json"], cwd=root, capture_output=True,
-                          stdin=subprocess.DEVNULL, encoding="utf-8", errors="replace",
-                          env={**os.environ, "PYTHONIOENCODING": "utf-8"})
+    done = subprocess.run(
+        [sys.executable, root / "tools" / "score.py", "--json"],
+        cwd=root,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        encoding="utf-8",
+        errors="replace",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )
     try:
         board = json.loads(done.stdout)
         if done.returncode == 0 and {"total", "points", "exercises"} <= board.keys():
@@ -136,8 +142,11 @@ def write_archive(path, members):
 def sources(root):
     """The package's files of Python, by their names from the root; nothing hidden, no caches."""
     paths = [path.relative_to(root) for path in (root / "cs231n").rglob("*.py")]
-    return {path.as_posix(): (root / path).read_bytes() for path in paths
-            if not any(part.startswith(".") for part in path.parts)}
+    return {
+        path.as_posix(): (root / path).read_bytes()
+        for path in paths
+        if not any(part.startswith(".") for part in path.parts)
+    }
 
 
 def write_inline(notebooks, folder, html):
@@ -163,8 +172,10 @@ def write_inline(notebooks, folder, html):
         lesson_book.write_pdf_with_latex(notebooks, folder / PDF)
     else:
         if not html:
-            print("Neither Chromium, Chrome or Edge nor LaTeX with pandoc is installed: "
-                  f"writing the lessons as a page, {PAGE}, instead of a PDF.")
+            print(
+                "Neither Chromium, Chrome or Edge nor LaTeX with pandoc is installed: "
+                f"writing the lessons as a page, {PAGE}, instead of a PDF."
+            )
         lesson_book.write_page(notebooks, folder / PAGE)
         return folder / PAGE
     return folder / PDF
@@ -233,8 +244,10 @@ def collect(root, output, html=False):
     except lesson_book.BookError as error:
         raise SubmissionError(f"{error}. Collect with --html to hand in a page instead of a PDF.") from None
     except OSError as error:
-        raise SubmissionError(f"Cannot write to {output} ({error.strerror}). "
-                              "Name another folder with --output, or close the files that are open there.") from None
+        raise SubmissionError(
+            f"Cannot write to {output} ({error.strerror}). "
+            "Name another folder with --output, or close the files that are open there."
+        ) from None
     # An earlier call's document of the other kind is out of date.
     with contextlib.suppress(OSError):
         (output / {PDF: PAGE, PAGE: PDF}[inline.name]).unlink()
@@ -243,8 +256,14 @@ def collect(root, output, html=False):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-o", "--output", type=Path, default=ROOT, metavar="FOLDER",
-                        help="where to write (default: the workbook's folder)")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=ROOT,
+        metavar="FOLDER",
+        help="where to write (default: the workbook's folder)",
+    )
     parser.add_argument("--html", action="store_true", help="write a2_inline.html even where a PDF could be made")
     options = parser.parse_args(arguments)
     # A Windows console whose code page lacks a sign gets a question mark.

@@ -56,8 +56,11 @@ def _file(module):
 
 
 NORMALIZATION, NET, CONVNET = "layers/normalization", "classifiers/fc_net", "classifiers/cnn"
-NET_PARTS = ("FullyConnectedNet._hidden_forward", "FullyConnectedNet._hidden_backward",
-             "classifiers/weights:add_penalty")  # fmt: skip
+NET_PARTS = (
+    "FullyConnectedNet._hidden_forward",
+    "FullyConnectedNet._hidden_backward",
+    "classifiers/weights:add_penalty",
+)
 
 # points, section, exercise, module (None: the lesson), and what goes with it, after "module:" if it stands elsewhere
 EXERCISES = (
@@ -77,9 +80,9 @@ EXERCISES = (
     ),
     *_of(
         "BatchNormalization",
-        (6, 2, "batchnorm_forward", NORMALIZATION, "normalize", "scale_and_shift", "_batchnorm"),
-        (5, 4, "batchnorm_backward", NORMALIZATION, "_upstream"),
-        (3, 4, "batchnorm_backward_alt", NORMALIZATION, "normalize_backward", "_backward"),
+        (6, 2, "batchnorm_forward", NORMALIZATION, "normalize", "normalize_batch"),
+        (5, 4, "batchnorm_backward", NORMALIZATION),
+        (3, 4, "batchnorm_backward_alt", NORMALIZATION, "normalize_backward"),
         (2, 5, "FullyConnectedNet with normalization", NET),
         (3, 8, "layernorm_forward", NORMALIZATION),
         (3, 8, "layernorm_backward", NORMALIZATION),
@@ -94,8 +97,8 @@ EXERCISES = (
         "ConvolutionalNetworks",
         (4, 3, "conv_forward_naive", "layers/convolution"),
         (4, 4, "conv_backward_naive", "layers/convolution"),
-        (2, 5, "max_pool_forward_naive", "layers/pooling", "_pool_forward"),
-        (2, 5, "max_pool_backward_naive", "layers/pooling", "_pool_backward"),
+        (2, 5, "max_pool_forward_naive", "layers/pooling"),
+        (2, 5, "max_pool_backward_naive", "layers/pooling"),
         (1, 5, "avg_pool_forward_naive", "layers/pooling"),
         (1, 5, "avg_pool_backward_naive", "layers/pooling"),
         (2, 7, "ThreeLayerConvNet.__init__", CONVNET),

@@ -1,8 +1,8 @@
 """Fetch CIFAR-10 from the University of Toronto, check it and unpack it for the lessons.
 
-Needs nothing but Python; with tqdm installed it shows a progress bar. What is being fetched lies in a work folder
-until it is whole and checked, and is moved into place in one step: an interrupted run leaves no half data set, and
-the next run goes on where it stopped.
+Needs only Python; with tqdm installed it shows a progress bar. The download stays in a work folder until it is
+complete and checked, and is moved into place in one step: an interrupted run leaves no partial data set, and the next
+run resumes where it stopped.
 """
 
 import argparse
@@ -43,7 +43,7 @@ AGAIN = "Run the same command again"
 
 @dataclass(frozen=True)
 class Published:
-    """What the publisher says of an archive and of the files in it.
+    """What is published about an archive and its files.
 
     Parameters
     ----------
@@ -54,9 +54,9 @@ class Published:
     archive_bytes : int
         Size of the archive.
     files : dict
-        MD5 of each file that is to be unpacked, by its name in the folder ``cifar-10-batches-py``.
+        MD5 of each file to unpack, by its name in the folder ``cifar-10-batches-py``.
     files_bytes : int
-        Size of those files together, for the check of the free space.
+        Total size of those files, for checking the free space.
     """
 
     url: str
@@ -90,26 +90,26 @@ class FetchError(Exception):
 def fetch(home, published=CIFAR10, timeout=30):
     """Make sure that `home` holds the folder ``cifar-10-batches-py``.
 
-    Does nothing where it is there already. An archive that was put into `home` by hand is used instead of a download.
+    Does nothing if it is already there. An archive put into `home` by hand is used instead of a download.
 
     Parameters
     ----------
     home : path
-        The folder that is to hold ``cifar-10-batches-py``; made if it is not there.
+        The folder to hold ``cifar-10-batches-py``; created if missing.
     published : Published, default CIFAR10
-        Where the archive comes from and the sums it is checked by.
+        Where the archive comes from, and the checksums to verify.
     timeout : float, default 30
-        Seconds without a byte from the server after which the download is given up.
+        Give up after this many seconds without a byte from the server.
 
     Returns
     -------
     report : str
-        One line that says what is there now.
+        One line that says what is in place.
 
     Raises
     ------
     FetchError
-        No network, an answer of the server that is not the archive, a full disk, a folder that is there but damaged.
+        The server cannot be reached or does not send the archive, the disk is full, or the folder is damaged.
     OSError
         `home` cannot be written.
     """
@@ -136,7 +136,7 @@ def fetch(home, published=CIFAR10, timeout=30):
             shutil.rmtree(work, ignore_errors=True)
             raise FetchError(f"the disk is full: {home}. Free {_megabytes(_needed(published))}. {AGAIN}") from error
         finally:
-            # What is kept for the next run is the part of the archive that came, nothing else.
+            # Keep only the part of the archive that has arrived, for the next run.
             shutil.rmtree(work / FOLDER, ignore_errors=True)
             with contextlib.suppress(OSError):
                 work.rmdir()
@@ -145,16 +145,16 @@ def fetch(home, published=CIFAR10, timeout=30):
 
 
 def _report_on(target, published):
-    """One line on the data set that is there, or None where there is none."""
+    """One line on the data set in place, or None if there is none."""
     if not os.path.lexists(target):
         return None
     as_published = [name for name, md5 in published.files.items() if _md5_of(target / name) == md5]
     if len(as_published) == len(published.files):
-        return f"CIFAR-10 is in {target} already: nothing to do"
+        return f"CIFAR-10 is already in {target}: nothing to do"
     missing = [name for name in BATCHES if not (target / name).is_file()]
     if not missing and not set(BATCHES) & set(as_published):
         return (
-            f"{target} holds another copy of CIFAR-10 than the published one: left untouched "
+            f"{target} holds another copy of CIFAR-10, not the published one: left untouched "
             "(to fetch the published one, move that folder away first)"
         )
     wrong = ", ".join(missing or [name for name in published.files if name not in as_published])
@@ -165,8 +165,8 @@ def _report_on(target, published):
 def _alone_in(home):
     """Wait until no other run works in `home`.
 
-    The folder itself is locked, so no lock file stays behind. Where folders cannot be locked nothing worse happens
-    than that two runs spoil each other's download, which the MD5 tells.
+    The folder itself is locked, so no lock file stays behind. Where folders cannot be locked, the worst that happens
+    is that two runs spoil each other's download, which the MD5 reveals.
     """
     if fcntl is None:
         yield
@@ -186,7 +186,7 @@ def _alone_in(home):
 
 
 def _download(part, home, published, timeout):
-    """Bring the archive to `part`, going on with what is there of it."""
+    """Download the archive to `part`, resuming from what is already there."""
     have = part.stat().st_size if part.is_file() else 0
     if have and _md5_of(part) == published.archive_md5:
         return
@@ -198,16 +198,16 @@ def _download(part, home, published, timeout):
     part.unlink()
     if not have:
         raise FetchError(
-            f"what came from {published.url} is not the published archive "
+            f"what {published.url} sent is not the published archive "
             f"(its MD5 is {md5}, not {published.archive_md5}): is there a proxy or a log-in page in between? "
             + _by_hand(home, published)
         )
-    _note("what was left of an earlier download does not fit: starting over")
+    _note("what is left of an earlier download does not match: starting over")
     _download(part, home, published, timeout)
 
 
 def _receive(part, have, home, published, timeout):
-    """Append to `part` what the server has of the archive after the first `have` bytes."""
+    """Append to `part` the archive's bytes after the first `have`."""
     headers = {"User-Agent": "cs231n-workbook", **({"Range": f"bytes={have}-"} if have else {})}
     with contextlib.ExitStack() as stack:
         with _told_as_fetch_errors(home, published):
@@ -227,15 +227,15 @@ def _receive(part, have, home, published, timeout):
         part.parent.mkdir(exist_ok=True)
         file = stack.enter_context(open(part, "ab" if have else "wb"))
         bar = stack.enter_context(_progress_bar(have, total))
-        # More than the archive's size is not the archive, however much may follow.
+        # Anything longer than the archive is not the archive, so there is no need to read it to its end.
         while have <= published.archive_bytes:
             with _told_as_fetch_errors(home, published):
-                # Whatever has come, rather than a full chunk: nothing is lost when the connection breaks.
+                # What has arrived, rather than a full chunk: nothing is lost when the connection breaks.
                 chunk = answer.read1(CHUNK_BYTES)
             if not chunk:
                 break
             file.write(chunk)
-            file.flush()  # killed now, the next run goes on after this chunk
+            file.flush()  # if killed now, the next run resumes after this chunk
             have += len(chunk)
             bar.update(len(chunk))
     if total is not None and have < min(total, published.archive_bytes):
@@ -260,12 +260,12 @@ def _told_as_fetch_errors(home, published):
 
 
 def _cut(home, published):
-    return f"the connection was cut. {AGAIN}: it goes on where it stopped. {_by_hand(home, published)}"
+    return f"the connection was cut. {AGAIN}: it resumes where it stopped. {_by_hand(home, published)}"
 
 
 def _by_hand(home, published):
     archive = Path(home) / published.url.rpartition("/")[2]
-    return f"{AGAIN} later, or download {published.url} by hand, put it at {archive} and run the command then"
+    return f"{AGAIN} later, or download {published.url} by hand, put it at {archive} and then run the command"
 
 
 def _check_archive(archive, published):
@@ -273,7 +273,7 @@ def _check_archive(archive, published):
     if md5 != published.archive_md5:
         raise FetchError(
             f"{archive} is not the published archive (its MD5 is {md5}, not {published.archive_md5}). "
-            f"Delete it or download it once more. {AGAIN}"
+            f"Delete it or download it again. {AGAIN}"
         )
 
 
@@ -293,7 +293,7 @@ def _needed(published):
 def _unpack(archive, into, published):
     """Write the published files of `archive` into the new folder `into`.
 
-    Nothing else in the archive is unpacked: no folder, no link, no other name, nothing larger than all of them.
+    Nothing else is unpacked: no folder, no link, no file of another name, none larger than all of them together.
     """
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(parents=True)
@@ -312,7 +312,7 @@ def _unpack(archive, into, published):
 
 
 def _md5_of(path):
-    """MD5 of a file, hexadecimal; None where there is no such file."""
+    """MD5 of a file, hexadecimal; None if there is no such file."""
     if not path.is_file():
         return None
     md5 = hashlib.md5(usedforsecurity=False)
@@ -344,7 +344,7 @@ def main(arguments=None, published=CIFAR10):
     ----------
     arguments : list of str, default the command line's
     published : Published, default CIFAR10
-        Handed on to :func:`fetch`.
+        Passed to :func:`fetch`.
 
     Returns
     -------
@@ -354,14 +354,14 @@ def main(arguments=None, published=CIFAR10):
     parser = argparse.ArgumentParser(
         prog="get_datasets.sh",
         description=f"Fetch CIFAR-10 (170 MB, 187 MB unpacked) from {published.url}, check it and unpack it.",
-        epilog="Does nothing where the data set is there already. An interrupted download is resumed by the next run.",
+        epilog="Does nothing if the data set is already there. An interrupted download is resumed by the next run.",
     )
     parser.add_argument(
         "--folder",
         type=Path,
         default=Path(__file__).resolve().parent.parent / "datasets",
-        help=f"folder that is to hold {FOLDER} (default: the workbook's datasets); where it is another one, "
-        "tell the loader by the environment variable CS231N_CIFAR10_DIR",
+        help=f"folder to hold {FOLDER} (default: the workbook's datasets); if it is another one, "
+        "set the environment variable CS231N_CIFAR10_DIR to it, so that the lessons find it",
     )
     folder = parser.parse_args(arguments).folder
     try:
@@ -370,7 +370,7 @@ def main(arguments=None, published=CIFAR10):
         _note(str(error))
         return 1
     except KeyboardInterrupt:
-        _note(f"interrupted. {AGAIN}: it goes on where it stopped")
+        _note(f"interrupted. {AGAIN}: it resumes where it stopped")
         return 130
     return 0
 

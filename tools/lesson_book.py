@@ -2,6 +2,7 @@
 
 Chromium, or a browser of its family, prints the page; where there is none, LaTeX sets the lessons.
 """
+
 import base64
 import functools
 import html
@@ -21,15 +22,25 @@ from nbconvert.exporters.pdf import LatexFailed
 from nbformat.v4 import new_notebook, new_raw_cell
 from run_lessons import MATHJAX, MATHJAX_PARTS, PAGE, title_of
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge",
-                  "microsoft-edge")
+CHROMIUM_NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "msedge",
+    "microsoft-edge",
+)
 CHROMIUM_PLACES = [
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
-    *(rf"{os.environ[home]}\{program}" for home in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")
-      if home in os.environ
-      for program in (r"Google\Chrome\Application\chrome.exe", r"Microsoft\Edge\Application\msedge.exe")),
+    *(
+        rf"{os.environ[home]}\{program}"
+        for home in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")
+        if home in os.environ
+        for program in (r"Google\Chrome\Application\chrome.exe", r"Microsoft\Edge\Application\msedge.exe")
+    ),
 ]
 # What nbconvert calls on the way to a PDF: pandoc reads the Markdown cells.
 LATEX_PROGRAMS = ("xelatex", "bibtex", "pandoc")
@@ -57,9 +68,12 @@ MathJax.Hub.Config({config: ["TeX-AMS-MML_HTMLorMML-full.js"]});
 <script>{{ resources.mathjax }}</script>
 """
 
-BOOK = """
+BOOK = (
+    """
 {%- extends "page.html.j2" -%}
-{%- block mathjax -%}""" + INLINED_MATHJAX + """{%- endblock -%}
+{%- block mathjax -%}"""
+    + INLINED_MATHJAX
+    + """{%- endblock -%}
 {%- block html_head_css -%}
 {{ super() }}
 <style>
@@ -123,6 +137,7 @@ nav.contents { page: contents; }
 {% endfor %}
 {%- endblock -%}
 """
+)
 
 # The signs of claims where the typewriter font lacks them; LaTeX numbers the pages of the contents itself.
 LATEX_BOOK = r"""
@@ -148,6 +163,7 @@ class BookError(Exception):
 
 def embed_pictures(body, folder):
     """Put pictures that a lesson's text refers to by a path into the page itself."""
+
     def embedded(match):
         path = folder / unquote(html.unescape(match[2]))
         if not path.is_file():
@@ -175,7 +191,8 @@ def chapter(path, notebook):
     """
     name = path.stem
     body, _ = HTMLExporter(template_file="lab/base.html.j2").from_notebook_node(
-        notebook, {"metadata": {"name": name, "path": str(path.parent)}})
+        notebook, {"metadata": {"name": name, "path": str(path.parent)}}
+    )
     body = re.sub(r"(<h[1-6]\b[^>]*?\bid=\"|<a\b[^>]*?\bhref=\"#)", rf"\g<1>{name}-", body)
     body = re.sub(r"<details\b(?![^>]*\bopen\b)", "<details open", body)
     sections = {}
@@ -185,8 +202,12 @@ def chapter(path, notebook):
         return f'{match[1]}<span id="{name}.{len(sections)}"></span>{match[2]}</h2>'
 
     body = re.sub(r"(<h2\b[^>]*>)(.*?)</h2>", numbered, body, flags=re.DOTALL)
-    return {"name": name, "title": title_of(notebook, name), "body": embed_pictures(body, path.parent),
-            "sections": sections}
+    return {
+        "name": name,
+        "title": title_of(notebook, name),
+        "body": embed_pictures(body, path.parent),
+        "sections": sections,
+    }
 
 
 @functools.cache
@@ -194,9 +215,12 @@ def mathjax_parts():
     """MathJax's files by name, as JSON that may stand in a script: scripts as they are, fonts in base 64."""
     paths = [MATHJAX / part for part in MATHJAX_PARTS]
     files = [file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("*.*")))]
-    parts = {file.relative_to(MATHJAX).as_posix():
-             base64.b64encode(file.read_bytes()).decode() if file.suffix == ".woff" else file.read_text("utf-8")
-             for file in files}
+    parts = {
+        file.relative_to(MATHJAX).as_posix(): base64.b64encode(file.read_bytes()).decode()
+        if file.suffix == ".woff"
+        else file.read_text("utf-8")
+        for file in files
+    }
     return json.dumps(parts).replace("</", r"<\/")
 
 
@@ -210,11 +234,19 @@ def page_of(chapters, pages):
     pages : dict
         The page each lesson and section stands on, by id, for the contents; may be empty.
     """
-    exporter = HTMLExporter(extra_loaders=[DictLoader({"page.html.j2": PAGE, "book.html.j2": BOOK})],
-                            template_file="book.html.j2")
-    page, _ = exporter.from_notebook_node(new_notebook(), {
-        "metadata": {"name": TITLE, "path": ""}, "lessons": chapters, "pages": pages,
-        "mathjax": (MATHJAX / "MathJax.js").read_text("utf-8"), "mathjax_parts": mathjax_parts()})
+    exporter = HTMLExporter(
+        extra_loaders=[DictLoader({"page.html.j2": PAGE, "book.html.j2": BOOK})], template_file="book.html.j2"
+    )
+    page, _ = exporter.from_notebook_node(
+        new_notebook(),
+        {
+            "metadata": {"name": TITLE, "path": ""},
+            "lessons": chapters,
+            "pages": pages,
+            "mathjax": (MATHJAX / "MathJax.js").read_text("utf-8"),
+            "mathjax_parts": mathjax_parts(),
+        },
+    )
     return page
 
 
@@ -251,9 +283,19 @@ def print_page(chromium, page, pdf):
     as_root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile, tempfile.TemporaryFile() as log:
         # Virtual time runs until scripts are idle: the formulas are drawn before the page is printed.
-        command = [chromium, "--headless", *as_root, "--disable-gpu", "--disable-background-networking",
-                   "--no-first-run", f"--user-data-dir={profile}", "--virtual-time-budget=30000",
-                   "--no-pdf-header-footer", f"--print-to-pdf={pdf}", page.as_uri()]
+        command = [
+            chromium,
+            "--headless",
+            *as_root,
+            "--disable-gpu",
+            "--disable-background-networking",
+            "--no-first-run",
+            f"--user-data-dir={profile}",
+            "--virtual-time-budget=30000",
+            "--no-pdf-header-footer",
+            f"--print-to-pdf={pdf}",
+            page.as_uri(),
+        ]
         with started(command, stdout=log, stderr=log) as process:
             try:
                 status = process.wait(CHROMIUM_SECONDS)
@@ -320,7 +362,8 @@ def write_pdf_with_latex(lessons, pdf):
     exporter = PDFExporter(extra_loaders=[DictLoader({"book.tex.j2": LATEX_BOOK})], template_file="book.tex.j2")
     try:
         content, _ = exporter.from_notebook_node(
-            new_notebook(cells=cells), {"metadata": {"name": TITLE, "path": str(next(iter(lessons)).parent)}})
+            new_notebook(cells=cells), {"metadata": {"name": TITLE, "path": str(next(iter(lessons)).parent)}}
+        )
     except (LatexFailed, OSError, subprocess.CalledProcessError) as error:
         lines = [line for line in str(error).splitlines() if line.startswith("!")] or [str(error).splitlines()[-1]]
         raise BookError(f"xelatex failed ({lines[0][:200]})") from None

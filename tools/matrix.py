@@ -218,7 +218,7 @@ def oldest_numpy(python):
     Wheels only: to build an old NumPy from source says nothing about ours. pip names them when it is asked for a
     version that does not exist; `pip index versions` would name those without a wheel too.
     """
-    lowest, = re.findall(r"^numpy>=([\d.]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    (lowest,) = re.findall(r"^numpy>=([\d.]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
     command = [python, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "numpy==0"]
     with tempfile.TemporaryDirectory() as folder:
         said = subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL).stderr
@@ -438,8 +438,23 @@ def run(cell, environments, code, digest, cifar10, output, again, minutes):
     # As many processes as `make test` has, divided by the threads of each.
     processes = max(1, min(4, psutil.cpu_count() or 1) // int(cell.threads))
     lessons = sorted(path.relative_to(code) for path in (code / "notebooks").glob("*.ipynb"))
-    command = [python, "-m", "pytest", "-q", "-rfE", "-n", str(processes), "--dist", "loadfile",
-               "--no-loadscope-reorder", "-p", "no:cacheprovider", "--nbval", *lessons, "tests"]  # fmt: skip
+    command = [
+        python,
+        "-m",
+        "pytest",
+        "-q",
+        "-rfE",
+        "-n",
+        str(processes),
+        "--dist",
+        "loadfile",
+        "--no-loadscope-reorder",
+        "-p",
+        "no:cacheprovider",
+        "--nbval",
+        *lessons,
+        "tests",
+    ]
     heading = {name: value for name, value in variables.items() if os.environ.get(name) != value}
     log.write_text(f"{json.dumps(facts)}\n{heading}\n{shlex.join(map(str, command))}\n")
     begun = time.monotonic()
@@ -484,19 +499,39 @@ def chosen_cells(patterns, everything):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("cells", nargs="*", metavar="CELL",
-                        help="name of a cell (--list shows them) or a pattern, such as 'old-*-Haswell-*'; "
-                             "default: a set that covers all pairs of values")  # fmt: skip
+    parser.add_argument(
+        "cells",
+        nargs="*",
+        metavar="CELL",
+        help="name of a cell (--list shows them) or a pattern, such as 'old-*-Haswell-*'; "
+        "default: a set that covers all pairs of values",
+    )
     parser.add_argument("-a", "--all", action="store_true", help=f"the full product, {len(ALL_CELLS)} cells")
     parser.add_argument("-l", "--list", action="store_true", help="name the cells and stop")
     parser.add_argument("--again", action="store_true", help="run cells again that were green with the same code")
-    parser.add_argument("--python", action="append", default=[], metavar="PATH",
-                        help="a Python to use besides those on PATH and of pyenv; may be given several times")
-    parser.add_argument("--environments", type=Path, default=ROOT / ".matrix", metavar="FOLDER",
-                        help="where the environments are kept (default: .matrix/ in the project); "
-                             "remove one to have it built anew, with the newest releases")  # fmt: skip
-    parser.add_argument("-o", "--output", type=Path, default=ROOT / "build" / "matrix", metavar="FOLDER",
-                        help="where results and logs go (default: build/matrix/ in the project)")
+    parser.add_argument(
+        "--python",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="a Python to use besides those on PATH and of pyenv; may be given several times",
+    )
+    parser.add_argument(
+        "--environments",
+        type=Path,
+        default=ROOT / ".matrix",
+        metavar="FOLDER",
+        help="where the environments are kept (default: .matrix/ in the project); "
+        "remove one to have it built anew, with the newest releases",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=ROOT / "build" / "matrix",
+        metavar="FOLDER",
+        help="where results and logs go (default: build/matrix/ in the project)",
+    )
     parser.add_argument("--minutes", type=int, default=120, help="how long a cell may take (default: 120)")
     options = parser.parse_args(arguments)
     try:
@@ -521,8 +556,9 @@ def main(arguments=None):
             digest = copy_code(Path(code))
             for number, cell in enumerate(cells, 1):
                 print(f"{number}/{len(cells)} {cell.name}", flush=True)
-                results.append(run(cell, environments, Path(code), digest, find_cifar10(), output, options.again,
-                                   options.minutes))  # fmt: skip
+                results.append(
+                    run(cell, environments, Path(code), digest, find_cifar10(), output, options.again, options.minutes)
+                )
                 print(line_of(results[-1]), flush=True)
                 (output / "table.txt").write_text(table(results) + "\n")
     except (OSError, subprocess.CalledProcessError) as error:

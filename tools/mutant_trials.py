@@ -1,4 +1,5 @@
 """How a mutant is tried: in a fork of this process, by the unit tests and by the cells of the lessons."""
+
 import ast
 import builtins
 import gc
@@ -170,9 +171,12 @@ class UnitTests:
     def __init__(self, cores):
         self.cores = cores
         texts = {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / "tests").rglob("*.py"))}
-        self.digests = {f"{path.relative_to(ROOT).as_posix()}::{function.name}": digest(ast.unparse(function))
-                        for path, text in texts.items() for function in ast.parse(text).body
-                        if isinstance(function, ast.FunctionDef)}
+        self.digests = {
+            f"{path.relative_to(ROOT).as_posix()}::{function.name}": digest(ast.unparse(function))
+            for path, text in texts.items()
+            for function in ast.parse(text).body
+            if isinstance(function, ast.FunctionDef)
+        }
         self.state = digest(*texts.values())
         imports = re.compile(r"^(from|import) cs231n\b", re.MULTILINE)
         self.files = [path for path, text in texts.items() if path.name.startswith("test_") and imports.search(text)]
@@ -230,10 +234,14 @@ class UnitTests:
             yield {"failed": watch.failed or os.path.relpath(path, ROOT)}
             return
         data = measured.get_data()
-        runs = {f"{os.path.relpath(file, ROOT)}:{line}": tests
-                for file in data.measured_files() for line, tests in data.contexts_by_lineno(file).items()}
-        imports = [name for name, module in sys.modules.items()
-                   if "site-packages" in (getattr(module, "__file__", None) or "")]
+        runs = {
+            f"{os.path.relpath(file, ROOT)}:{line}": tests
+            for file in data.measured_files()
+            for line, tests in data.contexts_by_lineno(file).items()
+        }
+        imports = [
+            name for name, module in sys.modules.items() if "site-packages" in (getattr(module, "__file__", None) or "")
+        ]
         yield {"seconds": watch.seconds, "runs": runs, "imports": imports}
 
     def _pytest(self, files, plugin):
@@ -241,11 +249,31 @@ class UnitTests:
         settings.register_profile("mutants", settings.get_profile("ci"), phases=[Phase.explicit, Phase.generate])
         with _folder_of_its_own() as folder:
             return pytest.main(
-                [*map(str, files), "-x", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT),
-                 "-o", "addopts=--strict-markers", "--hypothesis-profile=mutants", "--basetemp", folder + "/tests",
-                 "--assert=plain", "--tb=no", "-p", "no:unraisableexception", "-p", "no:cacheprovider",
-                 "-p", "no:nbval", "-p", "no:xdist"],
-                plugins=[plugin])
+                [
+                    *map(str, files),
+                    "-x",
+                    "-c",
+                    str(ROOT / "pyproject.toml"),
+                    "--rootdir",
+                    str(ROOT),
+                    "-o",
+                    "addopts=--strict-markers",
+                    "--hypothesis-profile=mutants",
+                    "--basetemp",
+                    folder + "/tests",
+                    "--assert=plain",
+                    "--tb=no",
+                    "-p",
+                    "no:unraisableexception",
+                    "-p",
+                    "no:cacheprovider",
+                    "-p",
+                    "no:nbval",
+                    "-p",
+                    "no:xdist",
+                ],
+                plugins=[plugin],
+            )
 
     def tests_of(self, mutant):
         """The tests that run the mutant's line, the fastest first.
@@ -394,8 +422,12 @@ class Lessons:
                     cells.append((section, cell.source))
             self.sections[path.stem], self.cells[path.stem] = zip(*cells)
         self.state = digest(*chain(*self.cells.values()))
-        self.volatile = [(re.compile(regex), replacement) for regex, replacement in get_sanitize_patterns(
-            (ROOT / "tools" / "nbval_sanitize.cfg").read_text(encoding="utf-8"))]
+        self.volatile = [
+            (re.compile(regex), replacement)
+            for regex, replacement in get_sanitize_patterns(
+                (ROOT / "tools" / "nbval_sanitize.cfg").read_text(encoding="utf-8")
+            )
+        ]
         self.facts, self.shown = {}, {}
         self._measure()
 
@@ -448,8 +480,10 @@ class Lessons:
 
     def shows(self, mutant, lesson=None):
         """Whether a lesson, or any lesson, shows the mutant's function."""
-        return any(mutant.path == path and f"{mutant.function}.".startswith(f"{name}.")
-                   for path, name in (self.shown[lesson] if lesson else chain(*self.shown.values())))
+        return any(
+            mutant.path == path and f"{mutant.function}.".startswith(f"{name}.")
+            for path, name in (self.shown[lesson] if lesson else chain(*self.shown.values()))
+        )
 
     def judge(self, mutants):
         """Yield each mutant with what came of it, and None after what settled nothing, so that a caller can stop."""
@@ -463,8 +497,12 @@ class Lessons:
         for seconds in times:
             for lesson, facts in self.facts.items():
                 ran = set().union(*(fact["lines"] for fact in facts))
-                candidates = [mutant for mutant in alive.values() if f"{mutant.path}:{mutant.line}" in ran
-                              and (seconds == SHORT_SECONDS or self.shows(mutant, lesson))]
+                candidates = [
+                    mutant
+                    for mutant in alive.values()
+                    if f"{mutant.path}:{mutant.line}" in ran
+                    and (seconds == SHORT_SECONDS or self.shows(mutant, lesson))
+                ]
                 with tqdm(total=len(facts), desc=lesson, unit="cell", leave=False) as progress:
                     walk = partial(self._walk, candidates, seconds)
                     for _, message in forked([lesson] if candidates else (), walk, 1, 36_000):
@@ -496,8 +534,11 @@ class Lessons:
             section = [n for n in range(number, len(cells)) if sections[n] == sections[number]]
             # As many cells as there is time for.
             part = [n for n in section if sum(facts[m]["seconds"] for m in section if m <= n) < seconds]
-            concerned = [mutant for mutant in waiting.values() if (mutant.name, sections[number]) not in judged
-                         and _concerns(mutant, ran[number], ran[0])]
+            concerned = [
+                mutant
+                for mutant in waiting.values()
+                if (mutant.name, sections[number]) not in judged and _concerns(mutant, ran[number], ran[0])
+            ]
             if part and number and concerned:
                 gc.freeze()
                 limit = 20 + 10 * sum(facts[n]["seconds"] for n in part)

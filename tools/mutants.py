@@ -10,6 +10,7 @@ The report goes to build/mutants/report.md. Results are kept beside it, and what
 code and the tests that it rests on are as they were. Exit status: 0 if the unit tests kill all mutants that are not
 equivalent and the lessons kill 90 % of those in code that they show, 1 if not, 130 on Ctrl-C.
 """
+
 import argparse
 import json
 import os
@@ -19,16 +20,26 @@ import time
 from pathlib import Path
 
 # As in `make test`, one process per core; before NumPy is imported.
-os.environ.update(CS231N_DATA="shapes10", MPLBACKEND="Agg", OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1",
-                  MKL_NUM_THREADS="1")
+os.environ.update(
+    CS231N_DATA="shapes10", MPLBACKEND="Agg", OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1"
+)
 
 from mutant_trials import ENDLESS, KILLED, OUTPUT, SURVIVED, Lessons, UnitTests, digest, function_of, sweep
 from mutations import mutants_of
 from run_lessons import ROOT, duration
 from tqdm import tqdm
 
-TARGETS = ("cs231n/layers", "cs231n/fast_layers.py", "cs231n/layer_utils.py", "cs231n/initializers.py",
-           "cs231n/optim.py", "cs231n/blocks.py", "cs231n/threads.py", "cs231n/classifiers", "cs231n/solver.py")
+TARGETS = (
+    "cs231n/arguments.py",
+    "cs231n/layers",
+    "cs231n/fast_layers.py",
+    "cs231n/layer_utils.py",
+    "cs231n/initializers.py",
+    "cs231n/optim.py",
+    "cs231n/compute",
+    "cs231n/classifiers",
+    "cs231n/solver.py",
+)
 EQUIVALENT = ROOT / "tools" / "equivalent_mutants.json"
 SHARE = 0.9  # of the mutants in code that they show, that the lessons kill
 
@@ -85,8 +96,9 @@ def try_all(mutants, results, deadline):
     saved = time.monotonic()
     survived = len([mutant for mutant in mutants if (results[mutant] or {}).get("verdict") == SURVIVED])
     try:
-        with tqdm(total=len(mutants), initial=len(mutants) - len(missing), desc=results.trials.title,
-                  unit="mutant") as progress:
+        with tqdm(
+            total=len(mutants), initial=len(mutants) - len(missing), desc=results.trials.title, unit="mutant"
+        ) as progress:
             for news in results.trials.judge(missing):
                 if news:
                     mutant, result = news
@@ -116,8 +128,13 @@ def count(mutants, results, equivalent):
     verdicts = [(results[mutant] or {}).get("verdict") for mutant in mutants]
     same = [reason_of(mutant, equivalent) is not None for mutant in mutants]
     survived = [not is_same for verdict, is_same in zip(verdicts, same) if verdict == SURVIVED]
-    return [verdicts.count(KILLED), verdicts.count(ENDLESS), sum(survived), len(survived) - sum(survived),
-            verdicts.count(None)]
+    return [
+        verdicts.count(KILLED),
+        verdicts.count(ENDLESS),
+        sum(survived),
+        len(survived) - sum(survived),
+        verdicts.count(None),
+    ]
 
 
 def chapters(mutants, all_results):
@@ -158,8 +175,11 @@ def report(mutants, all_results, equivalent):
                 for mutant in listed:
                     seen_by = mutant in killed_by and f"seen by {killed_by[mutant]}"
                     reason = reason_of(mutant, equivalent) or verdicts[mutant]["by"] or seen_by
-                    lines += [f"- {mutant.path}:{mutant.line} {mutant.function}" + (f": {reason}" if reason else ""),
-                              f"  - `{mutant.before}`", f"  - `{mutant.after}`"]
+                    lines += [
+                        f"- {mutant.path}:{mutant.line} {mutant.function}" + (f": {reason}" if reason else ""),
+                        f"  - `{mutant.before}`",
+                        f"  - `{mutant.after}`",
+                    ]
                 lines.append("")
         if isinstance(results.trials, UnitTests):
             for mutant, result in verdicts.items():
@@ -189,13 +209,21 @@ def read_targets(names):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("modules", nargs="*", metavar="MODULE",
-                        help="file or folder of cs231n (default: layers, update rules, classifiers, Solver)")
+    parser.add_argument(
+        "modules",
+        nargs="*",
+        metavar="MODULE",
+        help="file or folder of cs231n (default: layers, update rules, classifiers, Solver)",
+    )
     parser.add_argument("--list", action="store_true", help="print the mutants and end")
     parser.add_argument("--only", choices=("tests", "lessons"), help="who tries the mutants (default: both)")
     parser.add_argument("--again", action="store_true", help="forget what was tried before")
-    parser.add_argument("--minutes", type=float, default=float("inf"),
-                        help="stop after this time; the next call goes on (default: no limit)")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=float("inf"),
+        help="stop after this time; the next call goes on (default: no limit)",
+    )
     parser.add_argument("--cores", type=int, default=os.cpu_count(), help="how many to try at a time (default: all)")
     options = parser.parse_args(arguments)
     try:
@@ -214,8 +242,11 @@ def main(arguments=None):
     OUTPUT.mkdir(parents=True, exist_ok=True)
     equivalent = json.loads(EQUIVALENT.read_text(encoding="utf-8"))
     try:
-        all_results = [Results(trials(options.cores), equivalent, options.again) for trials in (UnitTests, Lessons)
-                       if options.only in (None, trials.title.split()[-1])]
+        all_results = [
+            Results(trials(options.cores), equivalent, options.again)
+            for trials in (UnitTests, Lessons)
+            if options.only in (None, trials.title.split()[-1])
+        ]
         in_time = all(try_all(mutants, results, deadline) for results in all_results)
     except KeyboardInterrupt:
         print("\nInterrupted; the next call goes on from here.")

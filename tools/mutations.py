@@ -12,14 +12,51 @@ from dataclasses import dataclass
 __all__ = ["Mutant", "mutants_of"]
 
 OPERATORS = {"+": "-", "-": "+", "*": "/", "/": "*", "//": "/", "%": "//", "**": "*", "@": "*", "&": "|", "|": "&"}
-COMPARISONS = {"<": ("<=", ">="), ">": (">=", "<="), "<=": ("<", ">"), ">=": (">", "<"), "==": ("!=",), "!=": ("==",),
-               "is not": ("is",), "is": ("is not",), "not in": ("in",), "in": ("not in",)}
+COMPARISONS = {
+    "<": ("<=", ">="),
+    ">": (">=", "<="),
+    "<=": ("<", ">"),
+    ">=": (">", "<"),
+    "==": ("!=",),
+    "!=": ("==",),
+    "is not": ("is",),
+    "is": ("is not",),
+    "not in": ("in",),
+    "in": ("not in",),
+}
 SYMMETRIC = {"max", "min", "maximum", "minimum", "add", "multiply", "result_type", "array_equal", "may_share_memory"}
-RELATIVES = {"maximum": "minimum", "minimum": "maximum", "max": "min", "min": "max", "sum": "mean", "mean": "sum",
-             "zeros": "ones", "ones": "zeros", "add": "subtract", "argmax": "argmin", "argmin": "argmax", "var": "std",
-             "any": "all", "all": "any"}
-LEFT_OUT = {"sqrt", "abs", "exp", "log", "copy", "ascontiguousarray", "ceil", "floor", "round", "int", "sorted",
-            "reversed", "asarray", "T"}
+RELATIVES = {
+    "maximum": "minimum",
+    "minimum": "maximum",
+    "max": "min",
+    "min": "max",
+    "sum": "mean",
+    "mean": "sum",
+    "zeros": "ones",
+    "ones": "zeros",
+    "add": "subtract",
+    "argmax": "argmin",
+    "argmin": "argmax",
+    "var": "std",
+    "any": "all",
+    "all": "any",
+}
+LEFT_OUT = {
+    "sqrt",
+    "abs",
+    "exp",
+    "log",
+    "copy",
+    "ascontiguousarray",
+    "ceil",
+    "floor",
+    "round",
+    "int",
+    "sorted",
+    "reversed",
+    "asarray",
+    "T",
+}
 
 
 @dataclass(frozen=True)
@@ -142,8 +179,11 @@ class _Errors(ast.NodeVisitor):
         """Exchange the operator that stands between two operands."""
         start, end = self.place(left)[1], self.place(right)[0]
         comment_or_old = rf"#.*|(?<![\w*/=<>!]){re.escape(old)}(?![\w*/=])"
-        self.add(start, end, re.sub(comment_or_old, lambda found: found[0] if found[0][0] == "#" else new,
-                                    self.text(start, end)))
+        self.add(
+            start,
+            end,
+            re.sub(comment_or_old, lambda found: found[0] if found[0][0] == "#" else new, self.text(start, end)),
+        )
 
     def operator_between(self, left, right):
         gap = self.text(self.place(left)[1], self.place(right)[0])

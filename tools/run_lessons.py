@@ -4,6 +4,7 @@ Writes to the output folder an executed copy of each lesson (.ipynb), a page of 
 The lessons themselves are left as they are, unless --store asks for their outputs to be renewed. Exit status: 0 if
 every cell ran (and, with --store, every claim held), 1 if not, 130 on Ctrl-C.
 """
+
 import argparse
 import asyncio
 import html
@@ -34,9 +35,21 @@ NOT_YET = " … not implemented yet"  # ends the line of a claim about code that
 # What the published pages take from MathJax: reading TeX, and drawing it with fonts of its own. Only the files of the
 # package are wanted; importing it would load the Jupyter server.
 MATHJAX = Path(importlib.util.find_spec("jupyter_server_mathjax").origin).parent / "static"
-MATHJAX_PARTS = ("LICENSE", "MathJax.js", "config", "extensions/TeX", "extensions/MathEvents.js",
-                 "extensions/MathMenu.js", "extensions/MathZoom.js", "extensions/Safe.js", "extensions/tex2jax.js",
-                 "fonts/HTML-CSS/STIX-Web", "jax/element", "jax/input/TeX", "jax/output/HTML-CSS")
+MATHJAX_PARTS = (
+    "LICENSE",
+    "MathJax.js",
+    "config",
+    "extensions/TeX",
+    "extensions/MathEvents.js",
+    "extensions/MathMenu.js",
+    "extensions/MathZoom.js",
+    "extensions/Safe.js",
+    "extensions/tex2jax.js",
+    "fonts/HTML-CSS/STIX-Web",
+    "jax/element",
+    "jax/input/TeX",
+    "jax/output/HTML-CSS",
+)
 
 PAGE = """
 {%- extends "lab/index.html.j2" -%}
@@ -186,7 +199,7 @@ class Progress:
     def line(self, number, seconds, label):
         count = f"{number}/{self.total}"
         line = f"{self.name:<22} {count:>7} {seconds:>9}  {label}"
-        return line[:shutil.get_terminal_size().columns - 1] if self.live else line
+        return line[: shutil.get_terminal_size().columns - 1] if self.live else line
 
     def begin(self, number, label):
         if self.live:
@@ -319,9 +332,17 @@ def execute(path, timeout=None, keep_going=False):
         cell.execution_count = None
         cell.metadata.pop("execution", None)  # when it ran before
     client = NotebookClient(
-        notebook, km=AsyncKernelManager(kernel_spec_manager=ThisPython()), timeout=timeout, allow_errors=keep_going,
-        shutdown_kernel="immediate", record_timing=False, extra_arguments=["--log-level=ERROR"],
-        resources={"metadata": {"path": str(path.parent)}}, on_cell_execute=begin, on_cell_executed=end)
+        notebook,
+        km=AsyncKernelManager(kernel_spec_manager=ThisPython()),
+        timeout=timeout,
+        allow_errors=keep_going,
+        shutdown_kernel="immediate",
+        record_timing=False,
+        extra_arguments=["--log-level=ERROR"],
+        resources={"metadata": {"path": str(path.parent)}},
+        on_cell_execute=begin,
+        on_cell_executed=end,
+    )
     begun = time.perf_counter()
     try:
         complete(client.async_execute(cleanup_kc=True))
@@ -423,11 +444,22 @@ def duration(seconds):
 
 def write_index(lessons, output):
     """The page that leads to the lessons' pages."""
-    entries = [INDEX_LESSON.format(
-        state=lesson.state, name=lesson.name, title=html.escape(lesson.title), verdict=html.escape(lesson.verdict),
-        cells=f"{lesson.cells} cells", seconds=duration(lesson.seconds)) for lesson in lessons]
-    page = INDEX.format(date=time.strftime("%Y-%m-%d %H:%M"), lessons="\n".join(entries),
-                        seconds=duration(sum(lesson.seconds for lesson in lessons)))
+    entries = [
+        INDEX_LESSON.format(
+            state=lesson.state,
+            name=lesson.name,
+            title=html.escape(lesson.title),
+            verdict=html.escape(lesson.verdict),
+            cells=f"{lesson.cells} cells",
+            seconds=duration(lesson.seconds),
+        )
+        for lesson in lessons
+    ]
+    page = INDEX.format(
+        date=time.strftime("%Y-%m-%d %H:%M"),
+        lessons="\n".join(entries),
+        seconds=duration(sum(lesson.seconds for lesson in lessons)),
+    )
     (output / "index.html").write_text(page, encoding="utf-8")
 
 
@@ -442,15 +474,29 @@ def table(lessons):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("lessons", nargs="*", metavar="LESSON",
-                        help="name of a lesson (Dropout) or path of a notebook; default: all, in course order")
-    parser.add_argument("-o", "--output", type=Path, default=ROOT / "build", metavar="FOLDER",
-                        help="where to write (default: build/ in the project)")
-    parser.add_argument("--store", action="store_true",
-                        help="also renew the outputs stored in the lessons: executes them on Shapes-10, and leaves a "
-                             "lesson as it is when a claim fails or a cell raises")
-    parser.add_argument("-k", "--keep-going", action="store_true",
-                        help="go on with the next cell after one that raises")
+    parser.add_argument(
+        "lessons",
+        nargs="*",
+        metavar="LESSON",
+        help="name of a lesson (Dropout) or path of a notebook; default: all, in course order",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=ROOT / "build",
+        metavar="FOLDER",
+        help="where to write (default: build/ in the project)",
+    )
+    parser.add_argument(
+        "--store",
+        action="store_true",
+        help="also renew the outputs stored in the lessons: executes them on Shapes-10, and leaves a "
+        "lesson as it is when a claim fails or a cell raises",
+    )
+    parser.add_argument(
+        "-k", "--keep-going", action="store_true", help="go on with the next cell after one that raises"
+    )
     parser.add_argument("--timeout", type=int, metavar="SECONDS", help="how long a cell may take (default: no limit)")
     options = parser.parse_args(arguments)
     # A Windows console whose code page lacks the signs gets question marks.

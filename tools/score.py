@@ -118,8 +118,17 @@ def work(pipe, finished):
         os.chdir(ROOT)
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         os.environ.pop("PYTEST_ADDOPTS", None)
-        options = ["-c", str(ROOT / "pyproject.toml"), "-p", "no:cacheprovider", "--continue-on-collection-errors",
-                   "-o", "addopts=--strict-markers", "-o", "filterwarnings=ignore"]  # fmt: skip
+        options = [
+            "-c",
+            str(ROOT / "pyproject.toml"),
+            "-p",
+            "no:cacheprovider",
+            "--continue-on-collection-errors",
+            "-o",
+            "addopts=--strict-markers",
+            "-o",
+            "filterwarnings=ignore",
+        ]
         pytest.main([*options, str(TESTS)], plugins=[Reporter(pipe, finished)])
 
 
@@ -230,10 +239,22 @@ def scoreboard(parts, problem):
         else:
             state, hint = (first.state, first.hint) if first else (DONE, "")
         earned = sum(part.points for part in tests if part.state == DONE)
-        rows.append({"name": exercise.name, "lesson": exercise.lesson, "section": exercise.section,
-                     "points": exercise.points, "earned": earned, "state": state, "hint": hint})  # fmt: skip
-    return {"total": sum(row["earned"] for row in rows), "points": sum(row["points"] for row in rows),
-            "exercises": rows}  # fmt: skip
+        rows.append(
+            {
+                "name": exercise.name,
+                "lesson": exercise.lesson,
+                "section": exercise.section,
+                "points": exercise.points,
+                "earned": earned,
+                "state": state,
+                "hint": hint,
+            }
+        )
+    return {
+        "total": sum(row["earned"] for row in rows),
+        "points": sum(row["points"] for row in rows),
+        "exercises": rows,
+    }
 
 
 def as_text(board):
@@ -258,8 +279,13 @@ def as_text(board):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print the scoreboard as JSON")
-    parser.add_argument("--timeout", type=float, default=10, metavar="SECONDS",
-                        help="how long a test may compute (default: %(default)s)")  # fmt: skip
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=10,
+        metavar="SECONDS",
+        help="how long a test may compute (default: %(default)s)",
+    )
     options = parser.parse_args(arguments)
     # A Windows console whose code page lacks the signs gets question marks.
     sys.stdout.reconfigure(errors="replace")

@@ -23,18 +23,47 @@ from exercises import EXERCISES, ROOT
 TESTS = [
     f"tests/{name}.py"
     for name in (
-        "arrays", "test_blocks", "test_check_environment", "test_data_utils", "test_fetch_cifar10",
-        "test_gradient_check", "test_initializers", "test_lesson", "test_pending", "test_progress", "test_run_lessons",
-        "test_shapes10", "test_threads", "test_torch_data", "exercises/*",
+        "arrays",
+        "test_blocks",
+        "test_check_environment",
+        "test_data_utils",
+        "test_fetch_cifar10",
+        "test_files",
+        "test_gradient_check",
+        "test_initializers",
+        "test_lesson",
+        "test_pending",
+        "test_progress",
+        "test_run_lessons",
+        "test_shapes10",
+        "test_threads",
+        "test_torch_data",
+        "exercises/*",
     )
-]  # fmt: skip
+]
 FILES = [
-    ".gitignore", "LICENSE", "Makefile", "collectSubmission.sh", "pyproject.toml", "requirements.txt", "cs231n/**/*.py",
-    "datasets/README.md", "datasets/get_datasets.sh", "notebooks/*.ipynb", "tools/check_environment.py",
-    "tools/children.py", "tools/collect_submission.py", "tools/exercises.py", "tools/fetch_cifar10.py",
-    "tools/install.sh", "tools/lesson_book.py", "tools/nbval_sanitize.cfg", "tools/run_lessons.py", "tools/score.py",
+    ".gitignore",
+    "LICENSE",
+    "Makefile",
+    "collectSubmission.sh",
+    "pyproject.toml",
+    "requirements.txt",
+    "cs231n/**/*.py",
+    "datasets/README.md",
+    "datasets/get_datasets.sh",
+    "notebooks/*.ipynb",
+    "tools/check_environment.py",
+    "tools/children.py",
+    "tools/collect_submission.py",
+    "tools/exercises.py",
+    "tools/fetch_cifar10.py",
+    "tools/install.sh",
+    "tools/lesson_book.py",
+    "tools/nbval_sanitize.cfg",
+    "tools/run_lessons.py",
+    "tools/score.py",
     *TESTS,
-]  # fmt: skip
+]
 README = "tools/student_readme.md"
 
 # What would not be true in the student edition: in a file, a pattern that stands there once, and what takes its place.
@@ -48,12 +77,13 @@ EDITS = {
         (r"student: .*\n.*\n\n", ""),
         (r"rehearsal: .*\n.*\n\n", ""),
         (r"nightly: .*\n.*\n\n", ""),
+        (r"lint: .*\n.*\n.*\n\n", ""),
         (r"mutants: .*\n.*\n\n", ""),
         (r"matrix: .*\n.*\n\n", ""),
         (r"bench: .*\n.*\n\n", ""),
         (r"\.venv, \.matrix and", ".venv and"),
         (r"\\\( -path \./\.venv -o -path \./\.matrix \\\)", "-path ./.venv"),
-        (r"(?<=\.PHONY:)(.*) bench(.*) student rehearsal nightly mutants matrix", r"\1\2"),
+        (r"(?<=\.PHONY:)(.*) bench(.*) student rehearsal nightly mutants matrix lint", r"\1\2"),
     ],
     ".gitignore": [(r"\n# The student edition.*\nstudent/\n", ""), (r"# The environments of.*\n\.matrix\n", "")],
     # What a body imported waits there for the reader's own; a warning is no mistake yet.
@@ -262,9 +292,15 @@ def write(destination, files, root=ROOT):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("destination", nargs="?", type=Path, default=ROOT / "student", metavar="DESTINATION",
-                        help="a folder that is missing or empty, or holds an edition nobody has worked in "
-                             "(default: student/ in the project)")
+    parser.add_argument(
+        "destination",
+        nargs="?",
+        type=Path,
+        default=ROOT / "student",
+        metavar="DESTINATION",
+        help="a folder that is missing or empty, or holds an edition nobody has worked in "
+        "(default: student/ in the project)",
+    )
     options = parser.parse_args(arguments)
     destination = options.destination.resolve()
     try:
@@ -275,8 +311,10 @@ def main(arguments=None):
     except OSError as error:
         print(f"{destination} could not be written: {error}.", file=sys.stderr)
         return 1
-    print(f"The student edition is in {destination}: {len(EXERCISES)} exercises, "
-          f"{sum(exercise.points for exercise in EXERCISES)} points.")
+    print(
+        f"The student edition is in {destination}: {len(EXERCISES)} exercises, "
+        f"{sum(exercise.points for exercise in EXERCISES)} points."
+    )
     return 0
 
 

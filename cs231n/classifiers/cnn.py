@@ -1,9 +1,9 @@
 """Convolutional networks."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
+from ..arguments import class_labels, float_array, float_type, integer, number, require_shape, sizes
+from ..compute.threads import one_blas_thread
 from ..layer_utils import (
     affine_relu_backward,
     affine_relu_forward,
@@ -11,15 +11,6 @@ from ..layer_utils import (
     conv_relu_pool_forward,
 )
 from ..layers import affine_backward, affine_forward, softmax_loss
-from ..layers.arguments import (
-    float_array,
-    require_float_type,
-    require_integer,
-    require_labels,
-    require_number,
-    require_shape,
-)
-from ..threads import one_blas_thread
 from .weights import add_penalty, initial_weights
 
 __all__ = ["ThreeLayerConvNet"]
@@ -58,7 +49,7 @@ class ThreeLayerConvNet:
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         If an argument is out of its range.
     """
 
@@ -73,28 +64,18 @@ class ThreeLayerConvNet:
         reg=0.0,
         dtype=np.float32,
     ):
-        input_dim = input_dim.tolist() if isinstance(input_dim, np.ndarray) else input_dim
-        if not isinstance(input_dim, Sequence) or len(input_dim) != 3:
-            raise ValueError(f"input_dim must be (C, H, W), got {input_dim!r}")
-        for size in input_dim:
-            require_integer("input_dim", size, least=1)
-        C, H, W = input_dim
+        C, H, W = sizes("input_dim", input_dim, length=3)
+        num_filters = integer("num_filters", num_filters, least=1)
+        filter_size = integer("filter_size", filter_size, least=1)
+        hidden_dim = integer("hidden_dim", hidden_dim, least=1)
+        num_classes = integer("num_classes", num_classes, least=1)
         if H % 2 or W % 2:
             raise ValueError(f"input_dim must have an even height and width, for 2×2 pooling, got {input_dim!r}")
-        for name, value in (
-            ("num_filters", num_filters),
-            ("filter_size", filter_size),
-            ("hidden_dim", hidden_dim),
-            ("num_classes", num_classes),
-        ):
-            require_integer(name, value, least=1)
         if filter_size % 2 == 0:
             raise ValueError(f"filter_size must be odd, for padding that keeps the image's size, got {filter_size}")
-        require_number("reg", reg, least=0)
-        require_float_type("dtype", dtype)
 
-        self.reg = reg
-        self.dtype = dtype
+        self.reg = number("reg", reg, least=0)
+        self.dtype = float_type("dtype", dtype)
         self.input_dim = C, H, W
         self.conv_param = {"stride": 1, "pad": (filter_size - 1) // 2}
         shapes = (
@@ -107,7 +88,6 @@ class ThreeLayerConvNet:
             self.params[f"W{i}"] = initial_weights(shape, weight_scale).astype(dtype, copy=False)
             self.params[f"b{i}"] = np.zeros(width, dtype)
 
-    @one_blas_thread()
     def loss(self, X, y=None):
         """Scores of a batch, or its loss and the gradients.
 
@@ -127,21 +107,25 @@ class ThreeLayerConvNet:
         grads : dict of arrays
             With labels: the gradient of the loss for each of ``params``, under the same names.
         """
+        X, y = self._checked(X, y)
+        params = self.params
+        with one_blas_thread():
+            out, conv_cache = conv_relu_pool_forward(X, params["W1"], params["b1"], self.conv_param, POOL_PARAM)
+            out, hidden_cache = affine_relu_forward(out, params["W2"], params["b2"])
+            scores, cache = affine_forward(out, params["W3"], params["b3"])
+            if y is None:
+                return scores
+
+            loss, dout = softmax_loss(scores, y)
+            grads = {}
+            dout, grads["W3"], grads["b3"] = affine_backward(dout, cache)
+            dout, grads["W2"], grads["b2"] = affine_relu_backward(dout, hidden_cache)
+            # The gradient of the images is of no use.
+            _, grads["W1"], grads["b1"] = conv_relu_pool_backward(dout, conv_cache, need_dx=False)
+            return float(loss) + add_penalty(params, grads, self.reg), grads
+
+    def _checked(self, X, y):
+        """The images in the network's type and their labels, if they fit."""
         X = float_array("X", X).astype(self.dtype, copy=False)
         require_shape("X", X, (*X.shape[:1], *self.input_dim), "images of the shape input_dim")
-        if y is not None:
-            require_labels(y, X, len(self.params["b3"]))
-        params = self.params
-        out, conv_cache = conv_relu_pool_forward(X, params["W1"], params["b1"], self.conv_param, POOL_PARAM)
-        out, hidden_cache = affine_relu_forward(out, params["W2"], params["b2"])
-        scores, cache = affine_forward(out, params["W3"], params["b3"])
-        if y is None:
-            return scores
-
-        loss, dout = softmax_loss(scores, y)
-        grads = {}
-        dout, grads["W3"], grads["b3"] = affine_backward(dout, cache)
-        dout, grads["W2"], grads["b2"] = affine_relu_backward(dout, hidden_cache)
-        # The gradient of the images is of no use.
-        _, grads["W1"], grads["b1"] = conv_relu_pool_backward(dout, conv_cache, need_dx=False)
-        return float(loss) + add_penalty(params, grads, self.reg), grads
+        return X, y if y is None else class_labels(y, (len(X), len(self.params["b3"])), "the scores of X")

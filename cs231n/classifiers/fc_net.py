@@ -1,10 +1,12 @@
 """Fully connected networks."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
+from ..arguments import choice, class_labels, float_array, float_type, integer, number, sizes
+from ..arguments import seed as checked_seed
+from ..compute.threads import one_blas_thread
 from ..layers import (
     affine_backward,
     affine_forward,
@@ -18,15 +20,6 @@ from ..layers import (
     relu_forward,
     softmax_loss,
 )
-from ..layers.arguments import (
-    float_array,
-    require_float_type,
-    require_integer,
-    require_labels,
-    require_number,
-    require_seed,
-)
-from ..threads import one_blas_thread
 from .weights import add_penalty, initial_weights
 
 __all__ = ["FullyConnectedNet"]
@@ -48,7 +41,7 @@ class FullyConnectedNet:
     hidden_dims : sequence of int
         Units of each hidden layer; L = len(hidden_dims) + 1.
     input_dim : int
-        Values of an input, all dimensions multiplied.
+        Number of values in an input: the product of its dimensions.
     num_classes : int
     dropout_keep_ratio : float
         Probability that a hidden unit is kept in training, above 0; 1 for no dropout.
@@ -61,8 +54,8 @@ class FullyConnectedNet:
     dtype : floating-point type
         Of the parameters and of all computation; inputs are cast to it.
     seed : int or None
-        Set before every dropout mask is drawn, so that a layer drops the same units in every step; for gradient
-        checks.
+        Seeds NumPy's global random state before every dropout mask is drawn, so that a layer drops the same units in
+        every step; for gradient checks.
 
     Attributes
     ----------
@@ -72,7 +65,7 @@ class FullyConnectedNet:
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         If an argument is out of its range.
     """
 
@@ -88,29 +81,18 @@ class FullyConnectedNet:
         dtype=np.float32,
         seed=None,
     ):
-        hidden_dims = hidden_dims.tolist() if isinstance(hidden_dims, np.ndarray) else hidden_dims
-        if not isinstance(hidden_dims, Sequence) or isinstance(hidden_dims, (str, bytes)):
-            raise ValueError(f"hidden_dims must be a sequence of integers, got {hidden_dims!r}")
-        dims = [input_dim, *hidden_dims, num_classes]
-        for name, dim in zip(["input_dim", *["hidden_dims"] * len(hidden_dims), "num_classes"], dims, strict=True):
-            require_integer(name, dim, least=1)
-        require_number("reg", reg, least=0)
-        if not isinstance(normalization, str | None) or normalization not in (None, *NORMALIZATIONS):
-            raise ValueError(f'normalization must be None, "batchnorm" or "layernorm", got {normalization!r}')
-        require_number("dropout_keep_ratio", dropout_keep_ratio, above=0, most=1)
-        require_float_type("dtype", dtype)
-        if seed is not None:
-            require_seed("seed", seed)
-
-        self.normalization = normalization
-        self.use_dropout = dropout_keep_ratio != 1
-        self.reg = reg
+        hidden_dims = sizes("hidden_dims", hidden_dims)
+        dims = [integer("input_dim", input_dim, least=1), *hidden_dims, integer("num_classes", num_classes, least=1)]
         self.num_layers = len(dims) - 1
-        self.dtype = dtype
-        self.dropout_param = {"mode": "train", "p": dropout_keep_ratio}
+        self.normalization = choice("normalization", normalization, (None, *NORMALIZATIONS))
+        self.reg = number("reg", reg, least=0)
+        self.dtype = float_type("dtype", dtype)
+        self.use_dropout = dropout_keep_ratio != 1
+        self.dropout_param = {"mode": "train", "p": number("dropout_keep_ratio", dropout_keep_ratio, above=0, most=1)}
         if seed is not None:
-            self.dropout_param["seed"] = seed
+            self.dropout_param["seed"] = checked_seed("seed", seed)
         self.bn_params = [{"mode": "train"} for _ in hidden_dims] if normalization else []
+
         self.params = {}
         for i, shape in enumerate(zip(dims[:-1], dims[1:], strict=True), start=1):
             self.params[f"W{i}"] = initial_weights(shape, weight_scale).astype(dtype, copy=False)
@@ -119,7 +101,6 @@ class FullyConnectedNet:
                 self.params[f"gamma{i}"] = np.ones(shape[1], dtype)
                 self.params[f"beta{i}"] = np.zeros(shape[1], dtype)
 
-    @one_blas_thread()
     def loss(self, X, y=None):
         """Scores of a batch, or its loss and the gradients.
 
@@ -139,29 +120,24 @@ class FullyConnectedNet:
         grads : dict of arrays
             With labels: the gradient of the loss for each of ``params``, under the same names.
         """
-        out = float_array("X", X).astype(self.dtype, copy=False)
-        D, C = len(self.params["W1"]), len(self.params[f"b{self.num_layers}"])
-        if out.ndim == 0 or math.prod(out.shape[1:]) != D:
-            raise ValueError(f"X must have shape (N, d_1, ..., d_k) with inputs of {D} values, got {out.shape}")
-        if y is not None:
-            require_labels(y, out, C)
+        out, y = self._checked(X, y)
         for layer_param in (self.dropout_param, *self.bn_params):
             layer_param["mode"] = "test" if y is None else "train"
+        L, params = self.num_layers, self.params
+        with one_blas_thread():
+            caches = {}
+            for i in range(1, L):
+                out, caches[i] = self._hidden_forward(i, out)
+            scores, caches[L] = affine_forward(out, params[f"W{L}"], params[f"b{L}"])
+            if y is None:
+                return scores
 
-        L = self.num_layers
-        caches = {}
-        for i in range(1, L):
-            out, caches[i] = self._hidden_forward(i, out)
-        scores, caches[L] = affine_forward(out, self.params[f"W{L}"], self.params[f"b{L}"])
-        if y is None:
-            return scores
-
-        loss, dout = softmax_loss(scores, y)
-        grads = {}
-        dout, grads[f"W{L}"], grads[f"b{L}"] = affine_backward(dout, caches.pop(L), need_dx=L > 1)
-        for i in range(L - 1, 0, -1):
-            dout = self._hidden_backward(i, dout, caches.pop(i), grads)
-        return float(loss) + add_penalty(self.params, grads, self.reg), grads
+            loss, dout = softmax_loss(scores, y)
+            grads = {}
+            dout, grads[f"W{L}"], grads[f"b{L}"] = affine_backward(dout, caches.pop(L), need_dx=L > 1)
+            for i in range(L - 1, 0, -1):
+                dout = self._hidden_backward(i, dout, caches.pop(i), grads)
+            return float(loss) + add_penalty(params, grads, self.reg), grads
 
     def _hidden_forward(self, i, x):
         """Layer i: affine - [normalization] - ReLU - [dropout]."""
@@ -177,7 +153,7 @@ class FullyConnectedNet:
         return x, (affine_cache, norm_cache, relu_cache, dropout_cache)
 
     def _hidden_backward(self, i, dout, cache, grads):
-        """Layer i backward: enters the gradients of its parameters into ``grads`` and gives that of its input."""
+        """Layer i backward: puts the gradients of its parameters into ``grads`` and returns that of its input."""
         affine_cache, norm_cache, relu_cache, dropout_cache = cache
         if self.use_dropout:
             dout = dropout_backward(dout, dropout_cache)
@@ -185,6 +161,14 @@ class FullyConnectedNet:
         if self.normalization:
             _, backward = NORMALIZATIONS[self.normalization]
             dout, grads[f"gamma{i}"], grads[f"beta{i}"] = backward(dout, norm_cache)
-        # The gradient of the images is of no use.
+        # The gradient of the inputs is of no use.
         dout, grads[f"W{i}"], grads[f"b{i}"] = affine_backward(dout, affine_cache, need_dx=i > 1)
         return dout
+
+    def _checked(self, X, y):
+        """The inputs in the network's type and their labels, if they fit."""
+        D, C = len(self.params["W1"]), len(self.params[f"b{self.num_layers}"])
+        X = float_array("X", X).astype(self.dtype, copy=False)
+        if X.ndim == 0 or math.prod(X.shape[1:]) != D:
+            raise ValueError(f"X must have shape (N, d_1, ..., d_k) with inputs of {D} values, got {X.shape}")
+        return X, y if y is None else class_labels(y, (len(X), C), "the scores of X")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .arguments import float_array, require_shape
+from ..arguments import float_array, upstream
 
 __all__ = ["relu_forward", "relu_backward"]
 
@@ -21,13 +21,13 @@ def relu_forward(x):
         The input, for :func:`relu_backward`.
     """
     x = float_array("x", x)
-    return np.maximum(x, 0), x
+    return np.maximum(0, x), x
 
 
 def relu_backward(dout, cache):
-    """Gradient of the rectified linear unit: dout where x > 0, and 0 elsewhere (at the corner x = 0 too).
+    """Gradient of the rectified linear unit: dout where x > 0, and 0 elsewhere (at the kink x = 0 too).
 
-    A dout that is infinite or NaN where x is not above 0 gives NaN there.
+    An infinite or NaN dout makes dx NaN even where x is not above 0.
 
     Parameters
     ----------
@@ -41,6 +41,5 @@ def relu_backward(dout, cache):
     dx : array of the shape of x
     """
     x = cache
-    dout = float_array("dout", dout)
-    require_shape("dout", dout, x.shape, "the shape of the layer's output")
+    dout = upstream(dout, x.shape)
     return dout * (x > 0)

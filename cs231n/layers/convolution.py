@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from .arguments import float_array, require_flag, require_shape
-from .geometry import conv_geometry
+from .windows import conv_upstream, conv_windows
 
 __all__ = ["conv_forward_naive", "conv_backward_naive"]
 
 
 def conv_forward_naive(x, w, b, conv_param):
-    """Convolution: every filter, laid over every window of the zero-padded images, gives one number.
+    """Convolution: each filter, laid over each window of the zero-padded images, yields one number.
 
-    out[n, f, i, j] = Σ_{c, k, l} x̂[n, c, i·stride + k, j·stride + l] · w[f, c, k, l] + b[f], with x̂ the padded x.
-    (As everywhere in the field, the filter is not flipped; mathematics calls this a cross-correlation.)
+    out[n, f, i, j] = Σ_{c, k, l} x_pad[n, c, i·stride + k, j·stride + l] · w[f, c, k, l] + b[f]
+    with x_pad the padded x. (As usual in deep learning, the filter is not flipped; mathematicians call this
+    cross-correlation.)
 
     Parameters
     ----------
@@ -22,7 +22,8 @@ def conv_forward_naive(x, w, b, conv_param):
         F filters.
     b : array (F,)
     conv_param : dict
-        stride: how far a window lies from the next, at least 1. pad: how many zeros surround an image, at least 0.
+        stride: how far a window lies from the next, at least 1. pad: rows and columns of zeros on each side of an
+        image, at least 0.
 
     Returns
     -------
@@ -34,28 +35,25 @@ def conv_forward_naive(x, w, b, conv_param):
     Raises
     ------
     ValueError, TypeError
-        If shapes do not agree, or the windows do not fit the padded image.
+        If the shapes do not agree, an entry of conv_param is missing, unknown or out of its range, or the windows do
+        not fit the padded image.
     """
-    x, w, b = float_array("x", x), float_array("w", w), float_array("b", b)
-    stride, pad, H_out, W_out = conv_geometry(x, w, b, conv_param)
+    x, w, b, stride, pad, H_out, W_out = conv_windows(x, w, b, conv_param)
     N, (F, _, HH, WW) = len(x), w.shape
     x_pad = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
     out = np.empty((N, F, H_out, W_out), np.result_type(x, w, b))
-    for n in range(N):
-        for f in range(F):
-            for i in range(H_out):
-                for j in range(W_out):
-                    top, left = i * stride, j * stride
-                    window = x_pad[n, :, top : top + HH, left : left + WW]
-                    out[n, f, i, j] = np.sum(window * w[f]) + b[f]
+    for n, f, i, j in np.ndindex(out.shape):
+        top, left = i * stride, j * stride
+        window = x_pad[n, :, top : top + HH, left : left + WW]
+        out[n, f, i, j] = np.sum(window * w[f]) + b[f]
     return out, (x, w, b, conv_param)
 
 
 def conv_backward_naive(dout, cache, need_dx=True):
     """Gradients of the convolution.
 
-    An output is a window times a filter. So, weighted by the output's upstream gradient, the filter's gradient
-    receives the window, and the window's gradient receives the filter; where windows overlap, gradients add up.
+    Each output is the sum of the products of a window and a filter. So its upstream gradient times the window is added
+    to the gradient of the filter, and its upstream gradient times the filter to the gradient of the window.
 
     Parameters
     ----------
@@ -64,8 +62,7 @@ def conv_backward_naive(dout, cache, need_dx=True):
     cache : tuple
         From :func:`conv_forward_naive`.
     need_dx : bool
-        The first layer of a network has no use for the gradient of its input; with False, dx is not computed and is
-        None.
+        With False, dx is not computed and is None: the first layer of a network has no use for it.
 
     Returns
     -------
@@ -73,24 +70,17 @@ def conv_backward_naive(dout, cache, need_dx=True):
     dw : array (F, C, HH, WW)
     db : array (F,)
     """
-    x, w, b, conv_param = cache
-    require_flag("need_dx", need_dx)
-    dout = float_array("dout", dout)
-    stride, pad, H_out, W_out = conv_geometry(x, w, b, conv_param)
-    (N, _, H, W), (F, _, HH, WW) = x.shape, w.shape
-    require_shape("dout", dout, (N, F, H_out, W_out), "the shape of the layer's output")
-    dtype = np.result_type(dout, x, w)
+    dout, x, w, b, stride, pad = conv_upstream(dout, cache)
+    (H, W), (HH, WW) = x.shape[2:], w.shape[2:]
     x_pad = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
-    dx_pad = np.zeros(x_pad.shape, dtype) if need_dx else None
-    dw = np.zeros(w.shape, dtype)
-    for n in range(N):
-        for f in range(F):
-            for i in range(H_out):
-                for j in range(W_out):
-                    top, left = i * stride, j * stride
-                    dw[f] += dout[n, f, i, j] * x_pad[n, :, top : top + HH, left : left + WW]
-                    if need_dx:
-                        dx_pad[n, :, top : top + HH, left : left + WW] += dout[n, f, i, j] * w[f]
+    dx_pad = np.zeros(x_pad.shape, np.result_type(dout, x, w))
+    dw = np.zeros(w.shape, dx_pad.dtype)
+    for n, f, i, j in np.ndindex(dout.shape):
+        top, left = i * stride, j * stride
+        place = np.s_[n, :, top : top + HH, left : left + WW]
+        dw[f] += dout[n, f, i, j] * x_pad[place]
+        if need_dx:
+            dx_pad[place] += dout[n, f, i, j] * w[f]
     dx = dx_pad[:, :, pad : pad + H, pad : pad + W] if need_dx else None
-    db = np.sum(dout, axis=(0, 2, 3), dtype=dtype)
+    db = np.sum(dout, axis=(0, 2, 3), dtype=dw.dtype)
     return dx, dw, db

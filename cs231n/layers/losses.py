@@ -1,8 +1,8 @@
-"""Losses on class scores: each gives the mean loss of the batch and the gradient of the scores."""
+"""Losses of class scores: each returns the mean loss of the batch and its gradient with respect to the scores."""
 
 import numpy as np
 
-from .arguments import class_labels, float_array
+from ..arguments import class_labels, float_array
 
 __all__ = ["softmax_loss", "svm_loss"]
 
@@ -10,8 +10,8 @@ __all__ = ["softmax_loss", "svm_loss"]
 def softmax_loss(x, y):
     """Softmax followed by cross-entropy: the mean over the batch of −log p_y, with p = exp(x) / Σ exp(x).
 
-    Computed as log Σ exp(x − max x) − (x_y − max x), so that scores of any size neither overflow nor lose the loss
-    of a confident wrong answer.
+    Computed as log Σ exp(x − max x) − (x_y − max x), which neither overflows for large scores nor takes log 0 for a
+    confident wrong answer. A score of +∞ has probability 1; several of them share it equally.
 
     Parameters
     ----------
@@ -24,17 +24,16 @@ def softmax_loss(x, y):
     -------
     loss : float
     dx : array (N, C)
-        (p − 1[y]) / N.
+        (p − one-hot(y)) / N.
 
     Raises
     ------
     ValueError, TypeError
         If the labels do not fit the scores.
     """
-    x = float_array("x", x)
-    y = class_labels(y, x)
-    rows = np.arange(len(x))
-    shifted = x - x.max(axis=1, keepdims=True)
+    x, y = float_array("x", x), class_labels(y, np.shape(x))
+    rows, top = np.arange(len(x)), x.max(axis=1, keepdims=True)
+    shifted = np.subtract(x, top, out=np.zeros_like(x), where=x != top)  # 0 at the maximum, even if that is ∞
     exp = np.exp(shifted)
     total = exp.sum(axis=1, keepdims=True)
     loss = np.mean(np.log(total[:, 0]) - shifted[rows, y])
@@ -47,6 +46,8 @@ def softmax_loss(x, y):
 def svm_loss(x, y):
     """Multiclass hinge loss: the mean over the batch of Σ_{j≠y} max(0, x_j − x_y + 1).
 
+    Weston and Watkins, "Support vector machines for multi-class pattern recognition" (1999).
+
     Parameters
     ----------
     x : array (N, C)
@@ -58,15 +59,14 @@ def svm_loss(x, y):
     -------
     loss : float
     dx : array (N, C)
-        Every class inside the margin pushes its own score down by 1/N and the true one up by 1/N.
+        Each class inside the margin contributes 1/N to its own score's gradient and −1/N to that of the true class.
 
     Raises
     ------
     ValueError, TypeError
         If the labels do not fit the scores.
     """
-    x = float_array("x", x)
-    y = class_labels(y, x)
+    x, y = float_array("x", x), class_labels(y, np.shape(x))
     rows = np.arange(len(x))
     margins = np.maximum(0, x - x[rows, y][:, np.newaxis] + 1)
     margins[rows, y] = 0

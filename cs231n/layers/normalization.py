@@ -1,31 +1,24 @@
 """Batch, layer, group and instance normalization: one computation, over different axes.
 
-Each brings its input to mean 0 and variance 1, x̂ = (x − μ) / √(σ² + ε), then scales and shifts it, out = γ x̂ + β.
+Each brings its input to mean 0 and variance 1, x̂ = (x − μ) / √(σ² + ε), then scales and shifts it: out = γ x̂ + β.
 They differ in the values that μ and σ² are taken over:
 
 ==============  ================  =======================================  ===============================
 layer           input             μ and σ²: one for each                   γ and β: one for each
 ==============  ================  =======================================  ===============================
 batch norm      (N, D)            feature, over the batch                  feature
-batch norm      (N, C, H, W)      channel, over the batch and all places   channel
+batch norm      (N, C, H, W)      channel, over batch and positions        channel
 layer norm      (N, D)            example, over its features               feature
 group norm      (N, C, H, W)      example and group of channels            channel
 ==============  ================  =======================================  ===============================
 
-Instance norm is group norm with a channel to each group. Only batch norm makes examples depend on each other, so that
-it alone needs running averages for the time after training.
+Instance norm is group norm with one channel per group. Only batch norm makes examples depend on each other, so
+it alone needs running averages for test mode.
 """
 
 import numpy as np
 
-from .arguments import (
-    float_array,
-    layer_mode,
-    require_number,
-    require_number_in,
-    require_positive_integer,
-    require_shape,
-)
+from ..arguments import arrays, batchnorm_arguments, epsilon, groupnorm_arguments, require_variance, upstream
 
 __all__ = [
     "batchnorm_forward",
@@ -46,151 +39,76 @@ __all__ = [
 def normalize(x, axes, eps):
     """x̂ = (x − μ) / √(σ² + ε) with the mean μ and the variance σ² over ``axes``.
 
+    The statistics are float64: float32 would lose digits of a mean far from 0, and in float16 the variance of values
+    in the hundreds would overflow.
+
     Parameters
     ----------
     x : array
     axes : tuple of int
-        At least one value must lie along them.
     eps : float
 
     Returns
     -------
-    x_hat : array of the shape of x
-    mean, var, inv_std : arrays
-        μ (float64), σ² and 1 / √(σ² + ε), which keep ``axes`` with length 1.
+    x_hat : array of the shape and dtype of x
+    mean, var, inv_std : float64 arrays
+        μ, σ² and 1 / √(σ² + ε), in which ``axes`` have length 1.
     """
-    mean = x.mean(axis=axes, keepdims=True)
-    centred = x - mean
-    # Far from 0, μ is rounded coarsely. The mean of what is left is small, and so it is known to more digits.
-    rest = centred.mean(axis=axes, keepdims=True)
-    centred -= rest
-    var = np.mean(centred * centred, axis=axes, keepdims=True)
+    mean = np.mean(x, axis=axes, keepdims=True, dtype=np.float64)
+    centred = (x - mean).astype(x.dtype, copy=False)
+    with np.errstate(over="ignore"):  # an error in the next line
+        var = np.mean(np.square(centred, dtype=np.float64), axis=axes, keepdims=True)
+    require_variance(var, x)
     inv_std = 1 / np.sqrt(var + eps)
-    centred *= inv_std
-    return centred, mean.astype(np.float64) + rest, var, inv_std
+    x_hat = np.multiply(centred, inv_std, out=centred)
+    return x_hat, mean, var, inv_std
 
 
-def scale_and_shift(x_hat, gamma, beta):
-    """γ x̂ + β, in one new array."""
-    out = gamma * x_hat
-    out += beta
-    return out
+def normalize_backward(dx_hat, x_hat, inv_std, axes):
+    """Gradient of :func:`normalize`: dx = (g − mean(g) − x̂ · mean(g x̂)) / √(σ² + ε) with g = dx̂.
 
-
-def normalize_backward(dout, cache):
-    """Gradients of ``out = gamma * x_hat + beta`` with :func:`normalize`'s x̂.
-
-    With g = γ · dout: dx = (g − mean(g) − x̂ · mean(g x̂)) / √(σ² + ε), the means over ``axes``. The two that are
-    subtracted are what x̂ cannot follow: shifting all of x, or stretching it, leaves x̂ as it is.
+    The means are over ``axes``. Shifting all of x, or stretching it away from its mean, does not change x̂, so the
+    gradient has no component along either: the two subtracted terms take these out.
 
     Parameters
     ----------
-    dout : array of the shape of x_hat
+    dx_hat : array of the shape of x_hat
         Upstream gradient.
-    cache : tuple
-        ``(x_hat, inv_std, gamma, axes)``; gamma has length 1 along the axes that share its values. Without ``axes``
-        (None), μ and σ² are constants.
+    x_hat, inv_std : arrays
+        From :func:`normalize`.
+    axes : tuple of int or None
+        None where μ and σ² are constants: then dx = g / √(σ² + ε).
 
     Returns
     -------
     dx : array of the shape of x_hat
-    dgamma, dbeta : arrays of the shape of gamma
     """
-    x_hat, inv_std, gamma, axes = cache
-    shared = tuple(axis for axis, length in enumerate(gamma.shape) if length == 1)
-    dgamma = np.sum(dout * x_hat, axis=shared, keepdims=True)
-    dbeta = np.sum(dout, axis=shared, keepdims=True)
-    dx = dout * gamma
+    dx = dx_hat
     if axes is not None:
-        dx -= dx.mean(axis=axes, keepdims=True)
-        dx -= x_hat * np.mean(dx * x_hat, axis=axes, keepdims=True)
-    dx *= inv_std
-    return dx, dgamma, dbeta
+        dx = dx_hat - dx_hat.mean(axis=axes, keepdims=True)
+        dx -= x_hat * np.mean(dx_hat * x_hat, axis=axes, keepdims=True)
+    return dx * inv_std.astype(dx_hat.dtype)
 
 
-# What all of them ask of their arguments
+def normalize_batch(x, axes, settings, bn_param):
+    """x̂ of batch norm: with the statistics of the batch in training, with their running averages in test mode.
 
-
-def _inputs(x, gamma, beta, layout, parameter_shape):
-    """The three as floating-point arrays, x with the axes that ``layout`` names, gamma and beta as wide as x."""
-    x, gamma, beta = float_array("x", x), float_array("gamma", gamma), float_array("beta", beta)
-    if x.ndim != layout.count(",") + 1 or 0 in x.shape[1:]:
-        raise ValueError(f"x must have shape {layout}, with at least one value to an example, got {x.shape}")
-    shape = parameter_shape(x.shape[1])
-    for name, parameter in (("gamma", gamma), ("beta", beta)):
-        require_shape(name, parameter, shape, f"one for each of the {x.shape[1]} along axis 1 of x")
-    return x, gamma, beta
-
-
-def _upstream(dout, cache):
-    dout = float_array("dout", dout)
-    require_shape("dout", dout, cache[1], "the shape of the layer's output")
-    return dout
-
-
-def _backward(dout, cache):
-    """:func:`normalize_backward`, from the layer's shapes to the core's and back."""
-    core, x_shape, gamma_shape = cache
-    dout = _upstream(dout, cache).reshape(core[0].shape)
-    dx, dgamma, dbeta = normalize_backward(dout, core)
-    return dx.reshape(x_shape), dgamma.reshape(gamma_shape), dbeta.reshape(gamma_shape)
-
-
-def _epsilon(name, param, x):
-    if not isinstance(param, dict):
-        raise TypeError(f"{name} must be a dictionary, got {type(param).__name__}")
-    eps = param.get("eps", 1e-5)
-    require_number(f"{name}['eps']", eps, above=0)
-    require_number_in(f"{name}['eps']", eps, x.dtype)
-    return float(eps)
+    In training, the running averages in ``bn_param`` take a step: running ← momentum · running + (1 − momentum) · new.
+    ``settings`` is from :func:`~cs231n.arguments.batchnorm_arguments`; ``axes`` are all but that of the features.
+    Returns x̂, 1 / √(σ² + ε), and the axes over which the statistics depend on x: None in test mode.
+    """
+    if settings.mode == "test":
+        mean, var = (np.expand_dims(running, axes) for running in (settings.running_mean, settings.running_var))
+        inv_std = 1 / np.sqrt(var + settings.eps)
+        return ((x - mean) * inv_std).astype(x.dtype, copy=False), inv_std, None
+    x_hat, mean, var, inv_std = normalize(x, axes, settings.eps)
+    momentum = settings.momentum
+    bn_param["running_mean"] = momentum * settings.running_mean + (1 - momentum) * np.squeeze(mean, axes)
+    bn_param["running_var"] = momentum * settings.running_var + (1 - momentum) * np.squeeze(var, axes)
+    return x_hat, inv_std, axes
 
 
 # Batch norm
-
-
-def _batchnorm(x, gamma, beta, bn_param):
-    """Batch norm of x (N, D, …) with statistics over all axes but that of the D features."""
-    D = x.shape[1]
-    eps, mode = _epsilon("bn_param", bn_param, x), layer_mode("bn_param", bn_param)
-    momentum = bn_param.get("momentum", 0.9)
-    require_number("bn_param['momentum']", momentum, least=0, most=1)
-    momentum = float(momentum)
-    running_mean, running_var = (_running(bn_param, name, D) for name in ("running_mean", "running_var"))
-
-    wide = (1, D, *[1] * (x.ndim - 2))
-    gamma, beta = gamma.reshape(wide), beta.reshape(wide)
-    if mode == "test":
-        if running_mean is None or running_var is None:
-            raise ValueError(
-                "bn_param must hold running_mean and running_var in test mode: "
-                "run the layer in training mode first"
-            )
-        mean, inv_std = running_mean.reshape(wide), 1 / np.sqrt(running_var.reshape(wide) + eps)
-        x_hat = ((x - mean) * inv_std).astype(x.dtype, copy=False)
-        return scale_and_shift(x_hat, gamma, beta), ((x_hat, inv_std, gamma, None), x.shape, (D,))
-
-    if x.size < 2 * D:
-        raise ValueError(
-            "x must hold at least two values of each feature in training mode "
-            f"(one alone has no spread to divide by), got shape {x.shape}"
-        )
-    axes = (0, *range(2, x.ndim))
-    x_hat, mean, var, inv_std = normalize(x, axes, eps)
-    for name, old, new in (("running_mean", running_mean, mean), ("running_var", running_var, var)):
-        old = np.zeros(D) if old is None else old
-        bn_param[name] = momentum * old + (1 - momentum) * new.reshape(D)
-    return scale_and_shift(x_hat, gamma, beta), ((x_hat, inv_std, gamma, axes), x.shape, (D,))
-
-
-def _running(bn_param, name, D):
-    """A running average as an array, None before the first batch."""
-    if bn_param.get(name) is None:
-        return None
-    average = float_array(f"bn_param['{name}']", bn_param[name])
-    require_shape(f"bn_param['{name}']", average, (D,), "one for each feature")
-    if name == "running_var" and average.min() < 0:
-        raise ValueError(f"bn_param['running_var'] must hold no negative variance, got {average.min()}")
-    return average
 
 
 def batchnorm_forward(x, gamma, beta, bn_param):
@@ -219,11 +137,14 @@ def batchnorm_forward(x, gamma, beta, bn_param):
 
     Raises
     ------
-    ValueError
-        If the shapes do not agree, an entry of bn_param is out of its range, or the mode asks for what is not there:
-        for a spread, of a batch of one; for running averages, before the first batch.
+    ValueError, TypeError
+        If the shapes do not agree, an entry of bn_param is missing, unknown or out of its range, the batch has fewer
+        than two examples in training mode, or there are no running averages yet in test mode.
     """
-    return _batchnorm(*_inputs(x, gamma, beta, "(N, D)", lambda D: (D,)), bn_param)
+    x, gamma, beta, settings = batchnorm_arguments("x (N, D), gamma (D), beta (D)", x, gamma, beta, bn_param)
+    x_hat, inv_std, axes = normalize_batch(x, (0,), settings, bn_param)
+    out = gamma * x_hat + beta
+    return out, (x_hat, inv_std, gamma, axes)
 
 
 def batchnorm_backward(dout, cache):
@@ -243,55 +164,50 @@ def batchnorm_backward(dout, cache):
     dx : array (N, D)
     dgamma, dbeta : array (D,)
     """
-    (x_hat, r, gamma, axes), *_ = cache
-    dout = _upstream(dout, cache)
-    N = len(dout)
+    x_hat, r, gamma, axes = cache
+    dout = upstream(dout, x_hat.shape)
     # out = γ x̂ + β
-    dbeta = dout.sum(axis=0)
+    dbeta = np.sum(dout, axis=0)
     dgamma = np.sum(dout * x_hat, axis=0)
     dx_hat = dout * gamma
     # x̂ = c · r
     c = x_hat / r
     dc = dx_hat * r
     if axes is None:  # test mode: μ and r are constants
-        return dc, dgamma, dbeta
+        return dc.astype(dout.dtype), dgamma, dbeta
     dr = np.sum(dx_hat * c, axis=0)
     # r = 1/σ
     dsigma = -(r**2) * dr
     # σ = √(v + ε)
     dv = 0.5 * r * dsigma
     # v = mean(s)
-    ds = np.ones_like(c) * dv / N
+    ds = np.ones_like(c) * dv / len(c)
     # s = c², and c has now been reached both ways
     dc = dc + 2 * c * ds
     # c = x − μ
-    dmu = -dc.sum(axis=0)
+    dmu = -np.sum(dc, axis=0)
     # μ = mean(x)
-    return dc + dmu / N, dgamma, dbeta
+    dx = dc + dmu / len(c)
+    return dx.astype(dout.dtype), dgamma, dbeta
 
 
 def batchnorm_backward_alt(dout, cache):
     """Gradients of batch normalization in closed form; see :func:`normalize_backward`.
 
-    Parameters
-    ----------
-    dout : array (N, D)
-        Upstream gradient.
-    cache : tuple
-        From :func:`batchnorm_forward`.
-
-    Returns
-    -------
-    dx : array (N, D)
-    dgamma, dbeta : array (D,)
+    Arguments and results are those of :func:`~cs231n.layers.batchnorm_backward`.
     """
-    return _backward(dout, cache)
+    x_hat, inv_std, gamma, axes = cache
+    dout = upstream(dout, x_hat.shape)
+    dgamma = np.sum(dout * x_hat, axis=0)
+    dbeta = np.sum(dout, axis=0)
+    dx = normalize_backward(dout * gamma, x_hat, inv_std, axes)
+    return dx, dgamma, dbeta
 
 
 def spatial_batchnorm_forward(x, gamma, beta, bn_param):
-    """Batch normalization of images: each channel, over the batch and all places.
+    """Batch normalization of images: each channel, over the batch and all positions.
 
-    A convolution applies one filter at every place, and so all places of a channel share their statistics.
+    A convolution applies one filter at every position, and so all positions of a channel share their statistics.
 
     Parameters
     ----------
@@ -308,10 +224,14 @@ def spatial_batchnorm_forward(x, gamma, beta, bn_param):
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         As for :func:`batchnorm_forward`.
     """
-    return _batchnorm(*_inputs(x, gamma, beta, "(N, C, H, W)", lambda C: (C,)), bn_param)
+    x, gamma, beta, settings = batchnorm_arguments("x (N, C, H, W), gamma (C), beta (C)", x, gamma, beta, bn_param)
+    x_hat, inv_std, axes = normalize_batch(x, (0, 2, 3), settings, bn_param)
+    gamma = gamma.reshape(1, -1, 1, 1)
+    out = gamma * x_hat + beta.reshape(1, -1, 1, 1)
+    return out, (x_hat, inv_std, gamma, axes)
 
 
 def spatial_batchnorm_backward(dout, cache):
@@ -320,7 +240,6 @@ def spatial_batchnorm_backward(dout, cache):
     Parameters
     ----------
     dout : array (N, C, H, W)
-        Upstream gradient.
     cache : tuple
         From :func:`spatial_batchnorm_forward`.
 
@@ -329,7 +248,12 @@ def spatial_batchnorm_backward(dout, cache):
     dx : array (N, C, H, W)
     dgamma, dbeta : array (C,)
     """
-    return _backward(dout, cache)
+    x_hat, inv_std, gamma, axes = cache
+    dout = upstream(dout, x_hat.shape)
+    dgamma = np.sum(dout * x_hat, axis=(0, 2, 3))
+    dbeta = np.sum(dout, axis=(0, 2, 3))
+    dx = normalize_backward(dout * gamma, x_hat, inv_std, axes)
+    return dx, dgamma, dbeta
 
 
 # Layer and group norm
@@ -357,12 +281,13 @@ def layernorm_forward(x, gamma, beta, ln_param):
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         If the shapes do not agree, or eps is not above 0.
     """
-    x, gamma, beta = _inputs(x, gamma, beta, "(N, D)", lambda D: (D,))
-    x_hat, _, _, inv_std = normalize(x, (1,), _epsilon("ln_param", ln_param, x))
-    return scale_and_shift(x_hat, gamma, beta), ((x_hat, inv_std, gamma[np.newaxis], (1,)), x.shape, gamma.shape)
+    (x, gamma, beta), eps = arrays("x (N, D), gamma (D), beta (D)", x, gamma, beta), epsilon("ln_param", ln_param)
+    x_hat, _, _, inv_std = normalize(x, (1,), eps)
+    out = gamma * x_hat + beta
+    return out, (x_hat, inv_std, gamma)
 
 
 def layernorm_backward(dout, cache):
@@ -380,11 +305,16 @@ def layernorm_backward(dout, cache):
     dx : array (N, D)
     dgamma, dbeta : array (D,)
     """
-    return _backward(dout, cache)
+    x_hat, inv_std, gamma = cache
+    dout = upstream(dout, x_hat.shape)
+    dgamma = np.sum(dout * x_hat, axis=0)
+    dbeta = np.sum(dout, axis=0)
+    dx = normalize_backward(dout * gamma, x_hat, inv_std, axes=(1,))
+    return dx, dgamma, dbeta
 
 
 def spatial_groupnorm_forward(x, gamma, beta, G, gn_param):
-    """Group normalization: mean 0 and variance 1 over each example's groups of C/G channels, all places together.
+    """Group normalization: mean 0 and variance 1 over each example's groups of C/G channels, all positions together.
 
     With G = 1 it is layer norm of the whole image, with G = C instance norm.
     Wu and He, "Group normalization" (2018), section 3.
@@ -407,18 +337,14 @@ def spatial_groupnorm_forward(x, gamma, beta, G, gn_param):
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         If the shapes do not agree, G does not divide C, or eps is not above 0.
     """
-    x, gamma, beta = _inputs(x, gamma, beta, "(N, C, H, W)", lambda C: (1, C, 1, 1))
+    x, gamma, beta, G, eps = groupnorm_arguments(x, gamma, beta, G, gn_param)
     N, C, H, W = x.shape
-    require_positive_integer("G", G)
-    if C % G:
-        raise ValueError(f"G must divide the number of channels, got G = {G} for {C} channels")
-    grouped, axes = (G, C // G), (2, 3, 4)
-    x_hat, _, _, inv_std = normalize(x.reshape(N, *grouped, H, W), axes, _epsilon("gn_param", gn_param, x))
-    out = scale_and_shift(x_hat.reshape(x.shape), gamma, beta)
-    return out, ((x_hat, inv_std, gamma.reshape(1, *grouped, 1, 1), axes), x.shape, gamma.shape)
+    x_hat, _, _, inv_std = normalize(x.reshape(N, G, C // G, H, W), (2, 3, 4), eps)
+    out = gamma * x_hat.reshape(x.shape) + beta
+    return out, (x_hat, inv_std, gamma)
 
 
 def spatial_groupnorm_backward(dout, cache):
@@ -436,4 +362,10 @@ def spatial_groupnorm_backward(dout, cache):
     dx : array (N, C, H, W)
     dgamma, dbeta : array (1, C, 1, 1)
     """
-    return _backward(dout, cache)
+    x_hat, inv_std, gamma = cache
+    N, G, width, H, W = x_hat.shape
+    dout = upstream(dout, (N, G * width, H, W))
+    dgamma = np.sum(dout * x_hat.reshape(dout.shape), axis=(0, 2, 3), keepdims=True)
+    dbeta = np.sum(dout, axis=(0, 2, 3), keepdims=True)
+    dx = normalize_backward((dout * gamma).reshape(x_hat.shape), x_hat, inv_std, axes=(2, 3, 4))
+    return dx.reshape(dout.shape), dgamma, dbeta

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from .arguments import float_array, require_shape
-from .geometry import pool_geometry
+from .windows import pool_upstream, pool_windows
 
 __all__ = [
     "max_pool_forward_naive",
@@ -14,7 +13,7 @@ __all__ = [
 
 
 def max_pool_forward_naive(x, pool_param):
-    """Max pooling: the largest value of every window, channel by channel.
+    """Max pooling: the largest value of each window, channel by channel.
 
     Parameters
     ----------
@@ -35,13 +34,18 @@ def max_pool_forward_naive(x, pool_param):
     ValueError, TypeError
         If the windows do not fit the image.
     """
-    return _pool_forward(x, pool_param, np.max)
+    x, HH, WW, stride, H_out, W_out = pool_windows(x, pool_param)
+    out = np.empty((*x.shape[:2], H_out, W_out), x.dtype)
+    for n, c, i, j in np.ndindex(out.shape):
+        top, left = i * stride, j * stride
+        out[n, c, i, j] = np.max(x[n, c, top : top + HH, left : left + WW])
+    return out, (x, pool_param)
 
 
 def max_pool_backward_naive(dout, cache):
-    """Gradient of max pooling: each window's upstream gradient goes where the window's maximum is.
+    """Gradient of max pooling: each window's upstream gradient goes to the place of its maximum.
 
-    Of equal maxima in a window the first receives it, row by row, as in PyTorch.
+    If several values share the maximum, the first of them receives it, in row-major order, as in PyTorch.
 
     Parameters
     ----------
@@ -54,16 +58,18 @@ def max_pool_backward_naive(dout, cache):
     -------
     dx : array (N, C, H, W)
     """
-
-    def to_the_maximum(dwindow, window, gradient):
+    dout, x, HH, WW, stride = pool_upstream(dout, cache)
+    dx = np.zeros(x.shape, np.result_type(dout, x))
+    for n, c, i, j in np.ndindex(dout.shape):
+        top, left = i * stride, j * stride
+        window = x[n, c, top : top + HH, left : left + WW]
         row, column = np.unravel_index(np.argmax(window), window.shape)
-        dwindow[row, column] += gradient
-
-    return _pool_backward(dout, cache, to_the_maximum)
+        dx[n, c, top + row, left + column] += dout[n, c, i, j]
+    return dx
 
 
 def avg_pool_forward_naive(x, pool_param):
-    """Average pooling: the mean of every window, channel by channel.
+    """Average pooling: the mean of each window, channel by channel.
 
     Parameters
     ----------
@@ -83,7 +89,12 @@ def avg_pool_forward_naive(x, pool_param):
     ValueError, TypeError
         If the windows do not fit the image.
     """
-    return _pool_forward(x, pool_param, np.mean)
+    x, HH, WW, stride, H_out, W_out = pool_windows(x, pool_param)
+    out = np.empty((*x.shape[:2], H_out, W_out), x.dtype)
+    for n, c, i, j in np.ndindex(out.shape):
+        top, left = i * stride, j * stride
+        out[n, c, i, j] = np.mean(x[n, c, top : top + HH, left : left + WW])
+    return out, (x, pool_param)
 
 
 def avg_pool_backward_naive(dout, cache):
@@ -100,41 +111,9 @@ def avg_pool_backward_naive(dout, cache):
     -------
     dx : array (N, C, H, W)
     """
-
-    def evenly(dwindow, window, gradient):
-        dwindow += gradient / window.size
-
-    return _pool_backward(dout, cache, evenly)
-
-
-def _pool_forward(x, pool_param, summary):
-    """``summary`` of every window."""
-    x = float_array("x", x)
-    HH, WW, stride, H_out, W_out = pool_geometry(x, pool_param)
-    N, C = x.shape[:2]
-    out = np.empty((N, C, H_out, W_out), x.dtype)
-    for n in range(N):
-        for c in range(C):
-            for i in range(H_out):
-                for j in range(W_out):
-                    top, left = i * stride, j * stride
-                    out[n, c, i, j] = summary(x[n, c, top : top + HH, left : left + WW])
-    return out, (x, pool_param)
-
-
-def _pool_backward(dout, cache, share_out):
-    """``share_out(dwindow, window, gradient)`` adds a window's upstream gradient to the gradients of its values."""
-    x, pool_param = cache
-    dout = float_array("dout", dout)
-    HH, WW, stride, H_out, W_out = pool_geometry(x, pool_param)
-    N, C = x.shape[:2]
-    require_shape("dout", dout, (N, C, H_out, W_out), "the shape of the layer's output")
+    dout, x, HH, WW, stride = pool_upstream(dout, cache)
     dx = np.zeros(x.shape, np.result_type(dout, x))
-    for n in range(N):
-        for c in range(C):
-            for i in range(H_out):
-                for j in range(W_out):
-                    top, left = i * stride, j * stride
-                    window = np.s_[n, c, top : top + HH, left : left + WW]
-                    share_out(dx[window], x[window], dout[n, c, i, j])
+    for n, c, i, j in np.ndindex(dout.shape):
+        top, left = i * stride, j * stride
+        dx[n, c, top : top + HH, left : left + WW] += dout[n, c, i, j] / (HH * WW)
     return dx

@@ -44,8 +44,9 @@ def test_conv_by_hand():
     out, _ = entries("conv_forward_naive", conv_forward_naive(x, w, np.array([10.0]), {"stride": 1, "pad": 0}), 2)
     expected = np.array([[14, 9], [11, 17]])[None, None]
     flipped = F.conv2d(*map(torch.tensor, (x, w[..., ::-1, ::-1].copy())))
-    require("out", out, expected, {"the bias is missing": expected - 10,
-                                   "the filter is turned round": flipped.numpy() + 10})  # fmt: skip
+    require(
+        "out", out, expected, {"the bias is missing": expected - 10, "the filter is turned round": flipped.numpy() + 10}
+    )
 
 
 def require_conv(x_shape, w_shape, stride, pad):
@@ -127,8 +128,9 @@ def pooled(forward, torch_pool, shape, height, width, stride):
 def require_pooling(forward, torch_pool, other_pool, what, *geometry):
     x, out, _, _, expected = pooled(forward, torch_pool, *geometry)
     mistake = other_pool(torch.tensor(x), geometry[1:3], geometry[3]).numpy()
-    require("out", out, expected.detach().numpy(), {what: mistake},
-            how="(H − pool_height) / stride + 1 and the same for W")  # fmt: skip
+    require(
+        "out", out, expected.detach().numpy(), {what: mistake}, how="(H − pool_height) / stride + 1 and the same for W"
+    )
 
 
 def require_pooling_gradient(forward, backward, torch_pool, *geometry):
@@ -179,8 +181,16 @@ def test_avg_pool_backward(shape, height, width, stride):
 
 def small_convnet(reg=0.0):
     np.random.seed(0)
-    model = ThreeLayerConvNet(input_dim=(3, 4, 6), num_filters=4, filter_size=3, hidden_dim=7, num_classes=5,
-                              weight_scale=0.3, reg=reg, dtype=np.float64)  # fmt: skip
+    model = ThreeLayerConvNet(
+        input_dim=(3, 4, 6),
+        num_filters=4,
+        filter_size=3,
+        hidden_dim=7,
+        num_classes=5,
+        weight_scale=0.3,
+        reg=reg,
+        dtype=np.float64,
+    )
     for i in (1, 2, 3):
         model.params[f"b{i}"] = 0.1 * np.random.randn(*model.params[f"b{i}"].shape)
     return model, np.random.randn(3, 3, 4, 6), np.random.randint(5, size=3)
@@ -213,8 +223,7 @@ def test_convnet_starts_with_gaussian_weights_and_no_biases():
     for i in (1, 2, 3):
         W, spread = params[f"W{i}"], np.std(params[f"W{i}"])
         require_that(not np.any(params[f"b{i}"]), f"b{i}: zeros expected")
-        require_that(0.018 < spread < 0.022,
-                     f"W{i}: standard deviation weight_scale = 0.02 expected, got {spread:.3g}")  # fmt: skip
+        require_that(0.018 < spread < 0.022, f"W{i}: standard deviation weight_scale = 0.02 expected, got {spread:.3g}")
         require_that(W.dtype == np.float32, f"W{i}: dtype float32 expected, the net's own, got {W.dtype}")
 
 
@@ -247,11 +256,21 @@ def test_convnet_penalty():
     loss, grads = model.loss(X, y)
     _, expected, expected_grads = torch_convnet(model, X, y, 0.7)
     plain = torch_convnet(model, X, y)[1]
-    require("loss with reg = 0.7", loss, expected, {
-        "the penalty is missing": plain,
-        "the penalty is twice as large: the factor 0.5 is missing": 2 * expected - plain,
-    })  # fmt: skip
+    require(
+        "loss with reg = 0.7",
+        loss,
+        expected,
+        {
+            "the penalty is missing": plain,
+            "the penalty is twice as large: the factor 0.5 is missing": 2 * expected - plain,
+        },
+    )
     for name in ("W1", "W2", "W3"):
-        require(f"grads[{name!r}] with reg = 0.7", grads[name], expected_grads[name], {
-            "the penalty's gradient, reg · W, is missing": expected_grads[name] - 0.7 * model.params[name],
-        })  # fmt: skip
+        require(
+            f"grads[{name!r}] with reg = 0.7",
+            grads[name],
+            expected_grads[name],
+            {
+                "the penalty's gradient, reg · W, is missing": expected_grads[name] - 0.7 * model.params[name],
+            },
+        )

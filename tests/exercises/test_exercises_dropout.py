@@ -35,11 +35,16 @@ def test_dropout_keeps_a_share_of_p(p):
 @pytest.mark.parametrize("p", [0.2, 0.5, 0.7])
 def test_dropout_scales_what_it_keeps(p):
     out = ones_through_dropout(p)
-    require(f"out of ones with p = {p}", out, np.where(out != 0, 1 / p, 0), {
-        "what is kept is not divided by p": np.where(out != 0, 1, 0),
-        "what is kept is multiplied by p, divided expected": np.where(out != 0, p, 0),
-        "what is kept is divided by 1 − p, by p expected": np.where(out != 0, 1 / (1 - p), 0),
-    })  # fmt: skip
+    require(
+        f"out of ones with p = {p}",
+        out,
+        np.where(out != 0, 1 / p, 0),
+        {
+            "what is kept is not divided by p": np.where(out != 0, 1, 0),
+            "what is kept is multiplied by p, divided expected": np.where(out != 0, p, 0),
+            "what is kept is divided by 1 − p, by p expected": np.where(out != 0, 1 / (1 - p), 0),
+        },
+    )
 
 
 @exercise("dropout_forward", 1)
@@ -66,9 +71,15 @@ def test_dropout_backward(p):
     dout = read_only(np.random.default_rng(0).standard_normal((6, 7)))
     out, cache = dropout_forward(np.ones((6, 7)), {"mode": "train", "p": p, "seed": 5})
     kept = np.asarray(out) != 0
-    require(f"dx with p = {p}", dropout_backward(dout, cache), dout * kept / p, {
-        "what was kept is not divided by p": dout * kept, "the mask is not used": dout,
-    })  # fmt: skip
+    require(
+        f"dx with p = {p}",
+        dropout_backward(dout, cache),
+        dout * kept / p,
+        {
+            "what was kept is not divided by p": dout * kept,
+            "the mask is not used": dout,
+        },
+    )
 
 
 @exercise("dropout_backward", 1)
@@ -80,8 +91,9 @@ def test_dropout_backward_in_test_mode():
 
 def net_and_plain_scores(p):
     np.random.seed(0)
-    model = FullyConnectedNet([9, 8], input_dim=6, num_classes=4, dropout_keep_ratio=p, weight_scale=0.5,
-                              dtype=np.float64, seed=3)  # fmt: skip
+    model = FullyConnectedNet(
+        [9, 8], input_dim=6, num_classes=4, dropout_keep_ratio=p, weight_scale=0.5, dtype=np.float64, seed=3
+    )
     X, y = np.random.randn(5, 6), np.random.randint(4, size=5)
     params = {name: torch.tensor(w, requires_grad=True) for name, w in model.params.items()}
 

@@ -99,19 +99,28 @@ def test_relu_backward(shape):
     rng = np.random.default_rng(0)
     x, dout = (read_only(rng.standard_normal(shape)) for _ in range(2))
     _, cache = relu_forward(x)
-    require("dx", relu_backward(dout, cache), np.where(x > 0, dout, 0), {
-        "the mask is that of dout > 0, x > 0 expected": np.where(dout > 0, dout, 0),
-        "dout passes everywhere, where x > 0 expected": dout,
-        "dout is forgotten: this is the derivative of the layer alone": 1.0 * (x > 0),
-        "dout passes where x < 0": np.where(x > 0, 0, dout),
-    })  # fmt: skip
+    require(
+        "dx",
+        relu_backward(dout, cache),
+        np.where(x > 0, dout, 0),
+        {
+            "the mask is that of dout > 0, x > 0 expected": np.where(dout > 0, dout, 0),
+            "dout passes everywhere, where x > 0 expected": dout,
+            "dout is forgotten: this is the derivative of the layer alone": 1.0 * (x > 0),
+            "dout passes where x < 0": np.where(x > 0, 0, dout),
+        },
+    )
 
 
 @exercise("relu_backward", 1)
 def test_relu_backward_at_the_corner():
     _, cache = relu_forward(np.array([-1.0, 0.0, 2.0]))
-    require("dx at x = −1, 0, 2", relu_backward(np.ones(3), cache), [0, 0, 1],
-            {"1 at x = 0, where the workbook (and PyTorch) passes 0": [0, 1, 1]})  # fmt: skip
+    require(
+        "dx at x = −1, 0, 2",
+        relu_backward(np.ones(3), cache),
+        [0, 0, 1],
+        {"1 at x = 0, where the workbook (and PyTorch) passes 0": [0, 1, 1]},
+    )
 
 
 # Softmax
@@ -140,10 +149,15 @@ def test_softmax_loss_gradient(N, C):
     F.cross_entropy(tensor, torch.tensor(y)).backward()
     expected = tensor.grad.numpy()
     mistakes = {"not divided by the number of examples": N * expected} if N > 1 else {}
-    require("dx", dx, expected, {
-        **mistakes,
-        "1 is not subtracted at the true class": expected + np.eye(C)[y] / N,
-    })  # fmt: skip
+    require(
+        "dx",
+        dx,
+        expected,
+        {
+            **mistakes,
+            "1 is not subtracted at the true class": expected + np.eye(C)[y] / N,
+        },
+    )
 
 
 @exercise("softmax_loss", 1)
@@ -173,8 +187,9 @@ def torch_loss(model, X, y, reg):
 
 def small_net(reg=0.0, hidden_dims=(5, 7)):
     np.random.seed(0)
-    model = FullyConnectedNet(list(hidden_dims), input_dim=12, num_classes=4, reg=reg, weight_scale=0.5,
-                              dtype=np.float64)  # fmt: skip
+    model = FullyConnectedNet(
+        list(hidden_dims), input_dim=12, num_classes=4, reg=reg, weight_scale=0.5, dtype=np.float64
+    )
     for i in range(1, len(hidden_dims) + 2):
         model.params[f"b{i}"] = 0.1 * np.random.randn(*model.params[f"b{i}"].shape)
     return model, np.random.randn(6, 3, 2, 2), np.random.randint(4, size=6)
@@ -203,8 +218,7 @@ def test_net_starts_with_gaussian_weights_and_no_biases():
         require_that(not np.any(b), f"b{i}: zeros expected")
         require_that(abs(np.mean(W)) < 4 * 0.02 / np.sqrt(W.size), f"W{i}: mean 0 expected, got {np.mean(W):.3g}")
         spread = np.std(W)
-        require_that(0.018 < spread < 0.022,
-                     f"W{i}: standard deviation weight_scale = 0.02 expected, got {spread:.3g}")  # fmt: skip
+        require_that(0.018 < spread < 0.022, f"W{i}: standard deviation weight_scale = 0.02 expected, got {spread:.3g}")
         require_that(W.dtype == np.float32, f"W{i}: dtype float32 expected, the net's own, got {W.dtype}")
     require_that(0.63 < np.mean(np.abs(params["W1"]) < 0.02) < 0.73, "W1: a Gaussian distribution expected")
 
@@ -222,8 +236,7 @@ def test_net_takes_the_spread_from_its_widths(rule, spread):
 def test_net_scores(hidden_dims):
     model, X, y = small_net(hidden_dims=hidden_dims)
     scores, _, _ = torch_loss(model, X, y, 0)
-    require("scores, without labels", model.loss(X), scores,
-            {"a ReLU after the last layer": np.maximum(scores, 0)})  # fmt: skip
+    require("scores, without labels", model.loss(X), scores, {"a ReLU after the last layer": np.maximum(scores, 0)})
 
 
 @exercise("FullyConnectedNet.loss", 1)
@@ -251,11 +264,16 @@ def test_net_penalty():
     loss, _ = model.loss(X, y)
     expected, plain = torch_loss(model, X, y, 0.7)[1], torch_loss(model, X, y, 0)[1]
     biases = sum(np.sum(model.params[f"b{i}"] ** 2) for i in (1, 2, 3))
-    require("loss with reg = 0.7", loss, expected, {
-        "the penalty is missing": plain,
-        "the penalty is twice as large: the factor 0.5 is missing": 2 * expected - plain,
-        "biases are penalized too": expected + 0.5 * 0.7 * biases,
-    })  # fmt: skip
+    require(
+        "loss with reg = 0.7",
+        loss,
+        expected,
+        {
+            "the penalty is missing": plain,
+            "the penalty is twice as large: the factor 0.5 is missing": 2 * expected - plain,
+            "biases are penalized too": expected + 0.5 * 0.7 * biases,
+        },
+    )
 
 
 @exercise("FullyConnectedNet.loss", 1)
@@ -265,10 +283,17 @@ def test_net_penalty_in_the_gradients():
     _, _, expected = torch_loss(model, X, y, 0.7)
     for name in sorted(expected):
         penalty = 0.7 * model.params[name]
-        require(f"grads[{name!r}] with reg = 0.7", grads[name], expected[name], {
-            "the penalty's gradient, reg · W, is missing": expected[name] - penalty,
-            "the penalty's gradient is twice as large as reg · W": expected[name] + penalty,
-        } if name.startswith("W") else {"biases are penalized too": expected[name] + penalty})  # fmt: skip
+        require(
+            f"grads[{name!r}] with reg = 0.7",
+            grads[name],
+            expected[name],
+            {
+                "the penalty's gradient, reg · W, is missing": expected[name] - penalty,
+                "the penalty's gradient is twice as large as reg · W": expected[name] + penalty,
+            }
+            if name.startswith("W")
+            else {"biases are penalized too": expected[name] + penalty},
+        )
 
 
 # Update rules
@@ -294,8 +319,9 @@ def minimize(rule, optimizer, steps, gradients=None, **hyperparameters):
 
 @exercise("sgd_momentum", 1)
 def test_sgd_momentum_weights():
-    path, expected, _ = minimize(optim.sgd_momentum, lambda w: torch.optim.SGD(w, lr=0.1, momentum=0.8), 4,
-                                 learning_rate=0.1, momentum=0.8)  # fmt: skip
+    path, expected, _ = minimize(
+        optim.sgd_momentum, lambda w: torch.optim.SGD(w, lr=0.1, momentum=0.8), 4, learning_rate=0.1, momentum=0.8
+    )
     plain, _, _ = minimize(optim.sgd, lambda w: torch.optim.SGD(w, lr=0.1), 4, learning_rate=0.1)
     for step, (w, right, forgotten) in enumerate(zip(path, expected, plain), start=1):
         require(f"w after step {step}", w, right, {"the velocity of earlier steps is forgotten": forgotten})
@@ -305,18 +331,28 @@ def test_sgd_momentum_weights():
 def test_sgd_momentum_keeps_its_velocity():
     w, g, v = np.full((2, 2), 3.0), np.full((2, 2), 2.0), np.full((2, 2), -1.0)
     next_w, config = optim.sgd_momentum(w, g, {"learning_rate": 0.1, "momentum": 0.9, "velocity": v})
-    require("velocity (−0.9 − 0.2)", config["velocity"], np.full((2, 2), -1.1), {
-        "the learning rate is missing": -0.9 * np.ones((2, 2)) - 2, "the gradient is missing": np.full((2, 2), -0.9),
-        "the gradient is added, a step downhill expected": np.full((2, 2), -0.7),
-    })  # fmt: skip
+    require(
+        "velocity (−0.9 − 0.2)",
+        config["velocity"],
+        np.full((2, 2), -1.1),
+        {
+            "the learning rate is missing": -0.9 * np.ones((2, 2)) - 2,
+            "the gradient is missing": np.full((2, 2), -0.9),
+            "the gradient is added, a step downhill expected": np.full((2, 2), -0.7),
+        },
+    )
     require("w (3 − 1.1)", next_w, np.full((2, 2), 1.9))
 
 
 @exercise("nesterov_momentum", 1)
 def test_nesterov_momentum():
     path, expected, _ = minimize(
-        optim.nesterov_momentum, lambda w: torch.optim.SGD(w, lr=0.1, momentum=0.8, nesterov=True), 4,
-        learning_rate=0.1, momentum=0.8)  # fmt: skip
+        optim.nesterov_momentum,
+        lambda w: torch.optim.SGD(w, lr=0.1, momentum=0.8, nesterov=True),
+        4,
+        learning_rate=0.1,
+        momentum=0.8,
+    )
     _, plain, _ = minimize(lambda w, g, config: (w, config), lambda w: torch.optim.SGD(w, lr=0.1, momentum=0.8), 4)
     for step, (w, right, classic) in enumerate(zip(path, expected, plain), start=1):
         require(f"w after step {step}", w, right, {"this is plain momentum, without looking ahead": classic})
@@ -324,10 +360,16 @@ def test_nesterov_momentum():
 
 @exercise("rmsprop", 1)
 def test_rmsprop_weights():
-    path, expected, _ = minimize(optim.rmsprop, lambda w: torch.optim.RMSprop(w, lr=0.1, alpha=0.9, eps=1e-8), 4,
-                                 learning_rate=0.1, decay_rate=0.9)  # fmt: skip
-    _, swapped, _ = minimize(lambda w, g, config: (w, config),
-                             lambda w: torch.optim.RMSprop(w, lr=0.1, alpha=0.1, eps=1e-8), 4)  # fmt: skip
+    path, expected, _ = minimize(
+        optim.rmsprop,
+        lambda w: torch.optim.RMSprop(w, lr=0.1, alpha=0.9, eps=1e-8),
+        4,
+        learning_rate=0.1,
+        decay_rate=0.9,
+    )
+    _, swapped, _ = minimize(
+        lambda w, g, config: (w, config), lambda w: torch.optim.RMSprop(w, lr=0.1, alpha=0.1, eps=1e-8), 4
+    )
     for step, (w, right, wrong) in enumerate(zip(path, expected, swapped), start=1):
         require(f"w after step {step}", w, right, {"β and 1 − β are swapped": wrong})
 
@@ -336,18 +378,29 @@ def test_rmsprop_weights():
 def test_rmsprop_keeps_its_cache():
     w, g, s = np.ones(3), np.array([1.0, -2.0, 0.0]), np.full(3, 4.0)
     next_w, config = optim.rmsprop(w, g, {"learning_rate": 0.1, "decay_rate": 0.75, "cache": s})
-    require("cache (0.75 · 4 + 0.25 · g²)", config["cache"], [3.25, 4, 3], {
-        "the gradient is not squared": 3 + 0.25 * g, "a sum, a running average expected": 4 + g**2,
-        "β and 1 − β are swapped": 1 + 0.75 * g**2,
-    })  # fmt: skip
-    require("w", next_w, 1 - 0.1 * g / (np.sqrt([3.25, 4, 3]) + 1e-8),
-            {"the cache of before this step is used": 1 - 0.1 * g / (2 + 1e-8)})  # fmt: skip
+    require(
+        "cache (0.75 · 4 + 0.25 · g²)",
+        config["cache"],
+        [3.25, 4, 3],
+        {
+            "the gradient is not squared": 3 + 0.25 * g,
+            "a sum, a running average expected": 4 + g**2,
+            "β and 1 − β are swapped": 1 + 0.75 * g**2,
+        },
+    )
+    require(
+        "w",
+        next_w,
+        1 - 0.1 * g / (np.sqrt([3.25, 4, 3]) + 1e-8),
+        {"the cache of before this step is used": 1 - 0.1 * g / (2 + 1e-8)},
+    )
 
 
 def adam_path(**options):
     rule = {"learning_rate": 0.1, "beta1": 0.8, "beta2": 0.95}
-    return minimize(optim.adam, lambda w: torch.optim.Adam(w, lr=0.1, betas=(0.8, 0.95), eps=1e-8), 6, **rule,
-                    **options)  # fmt: skip
+    return minimize(
+        optim.adam, lambda w: torch.optim.Adam(w, lr=0.1, betas=(0.8, 0.95), eps=1e-8), 6, **rule, **options
+    )
 
 
 @exercise("adam", 1)
@@ -355,11 +408,17 @@ def test_adam_first_step():
     """The first step is the learning rate, whatever the size of the gradient."""
     g = np.array([0.5, -500.0, 3e-3])
     next_w, _ = optim.adam(np.ones(3), g, {"learning_rate": 0.1})
-    require("w after one step", next_w, [0.9, 1.1, 0.9], {
-        "m and v are not corrected for their start at 0": 1 - 0.1 * 0.1 * g / np.sqrt(0.001 * g**2),
-        "v is not corrected for its start at 0": 1 - 0.1 * g / np.sqrt(0.001 * g**2),
-        "m is not corrected for its start at 0": 1 - 0.01 * np.sign(g),
-    }, rtol=1e-4)  # fmt: skip
+    require(
+        "w after one step",
+        next_w,
+        [0.9, 1.1, 0.9],
+        {
+            "m and v are not corrected for their start at 0": 1 - 0.1 * 0.1 * g / np.sqrt(0.001 * g**2),
+            "v is not corrected for its start at 0": 1 - 0.1 * g / np.sqrt(0.001 * g**2),
+            "m is not corrected for its start at 0": 1 - 0.01 * np.sign(g),
+        },
+        rtol=1e-4,
+    )
 
 
 @exercise("adam", 1)
@@ -376,15 +435,24 @@ def test_adam_keeps_its_averages():
     _, config = optim.adam(w, g, config)
     for name, expected, beta in (("m", [2.6, 2.0], 0.8), ("v", [4.6, 4.9], 0.9)):
         corrected = np.array(expected) / (1 - beta**5)
-        require(f"{name} after 3 and 5, with β₁ = 0.8 and β₂ = 0.9", config[name], expected,
-                {f"the correction belongs to the step, not to the {name} that is kept": corrected})  # fmt: skip
+        require(
+            f"{name} after 3 and 5, with β₁ = 0.8 and β₂ = 0.9",
+            config[name],
+            expected,
+            {f"the correction belongs to the step, not to the {name} that is kept": corrected},
+        )
     require("t", config["t"], 5)
 
 
 @exercise("adam", 1)
 def test_adam_epsilon():
     next_w, _ = optim.adam(np.zeros(1), np.array([1e-6]), {"learning_rate": 1.0, "epsilon": 1e-6})
-    require("step with g = ε = 1e-6", next_w, [-0.5], {
-        "ε stands inside the root": [-1e-6 / np.sqrt(1e-12 + 1e-6)],
-        "ε is added before v is corrected": [-1e-6 / ((np.sqrt(1e-3) * 1e-6 + 1e-6) / np.sqrt(1e-3))],
-    })  # fmt: skip
+    require(
+        "step with g = ε = 1e-6",
+        next_w,
+        [-0.5],
+        {
+            "ε stands inside the root": [-1e-6 / np.sqrt(1e-12 + 1e-6)],
+            "ε is added before v is corrected": [-1e-6 / ((np.sqrt(1e-3) * 1e-6 + 1e-6) / np.sqrt(1e-3))],
+        },
+    )

@@ -29,8 +29,12 @@ def arrays(shape, parameter_shape=None, seed=0):
     """x far from mean 0 and variance 1, gamma, beta and dout."""
     rng = np.random.default_rng(seed)
     parameter_shape = parameter_shape or (shape[1],)
-    every = (3 * rng.standard_normal(shape) + 7, 1 + rng.random(parameter_shape),
-             rng.standard_normal(parameter_shape), rng.standard_normal(shape))  # fmt: skip
+    every = (
+        3 * rng.standard_normal(shape) + 7,
+        1 + rng.random(parameter_shape),
+        rng.standard_normal(parameter_shape),
+        rng.standard_normal(shape),
+    )
     return [read_only(array) for array in every]
 
 
@@ -64,10 +68,17 @@ def test_batchnorm_by_hand():
     result = batchnorm_forward(x, np.ones(1), np.zeros(1), {"mode": "train", "eps": 1e-12})
     out, _ = entries("batchnorm_forward", result, 2)
     z = (x - 4) / 3
-    require("out of (1, 3, 3, 9), of mean 4 and variance 9", out, z, {
-        "divided by the variance, its root expected": (x - 4) / 9, "not divided by the standard deviation": x - 4,
-        "the mean is not subtracted": x / 3, "the variance is divided by N − 1, by N expected": z * np.sqrt(3 / 4),
-    })  # fmt: skip
+    require(
+        "out of (1, 3, 3, 9), of mean 4 and variance 9",
+        out,
+        z,
+        {
+            "divided by the variance, its root expected": (x - 4) / 9,
+            "not divided by the standard deviation": x - 4,
+            "the mean is not subtracted": x / 3,
+            "the variance is divided by N − 1, by N expected": z * np.sqrt(3 / 4),
+        },
+    )
 
 
 @exercise("batchnorm_forward", 1)
@@ -77,11 +88,18 @@ def test_batchnorm_in_training(shape):
     out, _ = batchnorm_forward(x, gamma, beta, {"mode": "train", "eps": 1e-3})
     expected = torch_batchnorm(*map(torch.tensor, (x, gamma, beta)), eps=1e-3).numpy()
     rows = (x - x.mean(axis=1, keepdims=True)) / np.sqrt(x.var(axis=1, keepdims=True) + 1e-3)
-    require("out", out, expected, {
-        "γ and β are forgotten": (expected - beta) / gamma, "β is forgotten": expected - beta,
-        "normalized over the features of each example (axis 1), over the batch (axis 0) expected": gamma * rows + beta,
-        "the ε of bn_param is not used": torch_batchnorm(*map(torch.tensor, (x, gamma, beta))).numpy(),
-    })  # fmt: skip
+    require(
+        "out",
+        out,
+        expected,
+        {
+            "γ and β are forgotten": (expected - beta) / gamma,
+            "β is forgotten": expected - beta,
+            "normalized over the features of each example (axis 1), over the batch (axis 0) expected": gamma * rows
+            + beta,
+            "the ε of bn_param is not used": torch_batchnorm(*map(torch.tensor, (x, gamma, beta))).numpy(),
+        },
+    )
 
 
 def averages_after_three_batches(momentum=0.8):
@@ -102,18 +120,30 @@ def test_batchnorm_running_mean():
     swapped = np.zeros(3)
     for seed in range(3):
         swapped = 0.2 * swapped + 0.8 * arrays((5, 3), seed=seed)[0].mean(axis=0)
-    require("bn_param['running_mean']", bn_param["running_mean"], mean, {
-        "momentum and 1 − momentum are swapped": swapped, "this is the mean of the last batch alone": x.mean(axis=0),
-    })  # fmt: skip
+    require(
+        "bn_param['running_mean']",
+        bn_param["running_mean"],
+        mean,
+        {
+            "momentum and 1 − momentum are swapped": swapped,
+            "this is the mean of the last batch alone": x.mean(axis=0),
+        },
+    )
 
 
 @exercise("batchnorm_forward", 1)
 def test_batchnorm_running_variance():
     bn_param, _, var, x = averages_after_three_batches()
     require_that(bn_param.get("running_var") is not None, "bn_param['running_var']: missing after training")
-    require("bn_param['running_var']", bn_param["running_var"], var, {
-        "divided by N − 1, by N expected": var * 5 / 4, "this is the variance of the last batch alone": x.var(axis=0),
-    })  # fmt: skip
+    require(
+        "bn_param['running_var']",
+        bn_param["running_var"],
+        var,
+        {
+            "divided by N − 1, by N expected": var * 5 / 4,
+            "this is the variance of the last batch alone": x.var(axis=0),
+        },
+    )
 
 
 @exercise("batchnorm_forward", 1)
@@ -122,11 +152,17 @@ def test_batchnorm_in_test_mode():
     bn_param = {"mode": "test", "running_mean": np.array([1.0, 2.0, 3.0]), "running_var": np.array([4.0, 1.0, 0.5])}
     out, _ = batchnorm_forward(x, gamma, beta, bn_param)
     expected = F.batch_norm(*map(torch.tensor, (x, bn_param["running_mean"], bn_param["running_var"], gamma, beta)))
-    require("out in test mode", out, expected.numpy(), {
-        "mean and variance of the batch are used, the running averages expected":
-            torch_batchnorm(*map(torch.tensor, (x, gamma, beta))).numpy(),
-        "γ and β are forgotten": (expected.numpy() - beta) / gamma,
-    })  # fmt: skip
+    require(
+        "out in test mode",
+        out,
+        expected.numpy(),
+        {
+            "mean and variance of the batch are used, the running averages expected": torch_batchnorm(
+                *map(torch.tensor, (x, gamma, beta))
+            ).numpy(),
+            "γ and β are forgotten": (expected.numpy() - beta) / gamma,
+        },
+    )
     require("running_mean after test mode", bn_param["running_mean"], [1, 2, 3])
 
 
@@ -148,19 +184,33 @@ def require_batchnorm_dx(backward, shape):
     (dx, _, _), (expected, _, _), x, gamma, dout = batchnorm_gradients(backward, shape)
     inv_std = 1 / np.sqrt(x.var(axis=0) + 1e-5)
     g = dout * gamma * inv_std
-    require("dx", dx, expected, {
-        "the way through mean and variance is missing": g,
-        "the way through the variance is missing": g - g.mean(axis=0),
-        "γ is forgotten": expected / gamma,
-    }, rtol=1e-6, atol=1e-8)  # fmt: skip
+    require(
+        "dx",
+        dx,
+        expected,
+        {
+            "the way through mean and variance is missing": g,
+            "the way through the variance is missing": g - g.mean(axis=0),
+            "γ is forgotten": expected / gamma,
+        },
+        rtol=1e-6,
+        atol=1e-8,
+    )
 
 
 def require_batchnorm_dgamma(backward, shape):
     (_, dgamma, _), (_, expected, _), x, _, dout = batchnorm_gradients(backward, shape)
-    require("dgamma", dgamma, expected, {
-        "a mean over the batch, a sum expected": expected / len(x), "x stands where x̂ should": (dout * x).sum(axis=0),
-        "this is dbeta": dout.sum(axis=0),
-    }, how="sum over axis 0")  # fmt: skip
+    require(
+        "dgamma",
+        dgamma,
+        expected,
+        {
+            "a mean over the batch, a sum expected": expected / len(x),
+            "x stands where x̂ should": (dout * x).sum(axis=0),
+            "this is dbeta": dout.sum(axis=0),
+        },
+        how="sum over axis 0",
+    )
 
 
 def require_batchnorm_dbeta(backward, shape):
@@ -192,10 +242,16 @@ def test_batchnorm_backward_in_test_mode():
     bn_param = {"mode": "test", "running_mean": np.array([1.0, 2.0, 3.0]), "running_var": np.array([4.0, 1.0, 0.5])}
     _, cache = batchnorm_forward(x, gamma, beta, bn_param)
     dx, _, _ = batchnorm_backward(dout, cache)
-    require("dx in test mode", dx, dout * gamma / np.sqrt(bn_param["running_var"] + 1e-5), {
-        "mean and variance are constants in test mode, not functions of x":
-            gradients(torch_batchnorm, x, gamma, beta, dout)[0],
-    })  # fmt: skip
+    require(
+        "dx in test mode",
+        dx,
+        dout * gamma / np.sqrt(bn_param["running_var"] + 1e-5),
+        {
+            "mean and variance are constants in test mode, not functions of x": gradients(
+                torch_batchnorm, x, gamma, beta, dout
+            )[0],
+        },
+    )
 
 
 @exercise("batchnorm_backward_alt", 1)
@@ -218,8 +274,9 @@ def test_batchnorm_backward_alt_dbeta(shape):
 
 def require_normalized_net(kind, torch_layer):
     np.random.seed(0)
-    model = FullyConnectedNet([5, 6], input_dim=8, num_classes=4, normalization=kind, weight_scale=0.5,
-                              dtype=np.float64)  # fmt: skip
+    model = FullyConnectedNet(
+        [5, 6], input_dim=8, num_classes=4, normalization=kind, weight_scale=0.5, dtype=np.float64
+    )
     for i, width in ((1, 5), (2, 6)):
         for name, expected in ((f"gamma{i}", np.ones(width)), (f"beta{i}", np.zeros(width))):
             require_that(name in model.params, f"params[{name!r}]: missing")
@@ -258,10 +315,15 @@ def test_net_with_layernorm():
 def test_layernorm_by_hand():
     x = np.array([[1.0, 3.0, 3.0, 9.0]])
     out, _ = entries("layernorm_forward", layernorm_forward(x, np.ones(4), np.zeros(4), {"eps": 1e-12}), 2)
-    require("out of (1, 3, 3, 9), of mean 4 and variance 9", out, (x - 4) / 3, {
-        "normalized over the batch (axis 0), over the features (axis 1) expected": 0 * x,
-        "divided by the variance, its root expected": (x - 4) / 9,
-    })  # fmt: skip
+    require(
+        "out of (1, 3, 3, 9), of mean 4 and variance 9",
+        out,
+        (x - 4) / 3,
+        {
+            "normalized over the batch (axis 0), over the features (axis 1) expected": 0 * x,
+            "divided by the variance, its root expected": (x - 4) / 9,
+        },
+    )
 
 
 @exercise("layernorm_forward", 2)
@@ -270,12 +332,18 @@ def test_layernorm_forward(shape):
     x, gamma, beta, _ = arrays(shape)
     out, _ = layernorm_forward(x, gamma, beta, {"eps": 1e-3})
     expected = torch_layernorm(*map(torch.tensor, (x, gamma, beta)), eps=1e-3).numpy()
-    require("out", out, expected, {
-        "normalized over the batch (axis 0), over the features (axis 1) expected":
-            torch_batchnorm(*map(torch.tensor, (x, gamma, beta)), eps=1e-3).numpy(),
-        "γ and β are forgotten": (expected - beta) / gamma,
-        "the ε of ln_param is not used": torch_layernorm(*map(torch.tensor, (x, gamma, beta))).numpy(),
-    })  # fmt: skip
+    require(
+        "out",
+        out,
+        expected,
+        {
+            "normalized over the batch (axis 0), over the features (axis 1) expected": torch_batchnorm(
+                *map(torch.tensor, (x, gamma, beta)), eps=1e-3
+            ).numpy(),
+            "γ and β are forgotten": (expected - beta) / gamma,
+            "the ε of ln_param is not used": torch_layernorm(*map(torch.tensor, (x, gamma, beta))).numpy(),
+        },
+    )
 
 
 def layernorm_gradients(shape):
@@ -296,8 +364,13 @@ def test_layernorm_backward_dx(shape):
 @SHAPES
 def test_layernorm_backward_dgamma(shape):
     (_, dgamma, _), (_, expected, _), x, dout = layernorm_gradients(shape)
-    require("dgamma", dgamma, expected, {"a mean over the batch, a sum expected": expected / len(x),
-                                         "this is dbeta": dout.sum(axis=0)}, how="sum over axis 0")  # fmt: skip
+    require(
+        "dgamma",
+        dgamma,
+        expected,
+        {"a mean over the batch, a sum expected": expected / len(x), "this is dbeta": dout.sum(axis=0)},
+        how="sum over axis 0",
+    )
 
 
 @exercise("layernorm_backward", 1)
@@ -318,9 +391,16 @@ def test_spatial_batchnorm_in_training(shape):
     expected = torch_batchnorm(*map(torch.tensor, (x, gamma, beta))).numpy()
     wide = (1, -1, 1, 1)
     by_place = (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-5) * gamma.reshape(wide) + beta.reshape(wide)
-    require("out", out, expected, {"normalized at each place on its own (axis 0), axes 0, 2 and 3 expected": by_place,
-                                   "γ and β are forgotten": (expected - beta.reshape(wide)) / gamma.reshape(wide)},
-            how="that of x")  # fmt: skip
+    require(
+        "out",
+        out,
+        expected,
+        {
+            "normalized at each place on its own (axis 0), axes 0, 2 and 3 expected": by_place,
+            "γ and β are forgotten": (expected - beta.reshape(wide)) / gamma.reshape(wide),
+        },
+        how="that of x",
+    )
 
 
 @exercise("spatial_batchnorm_forward", 1)
@@ -361,9 +441,11 @@ def test_spatial_groupnorm_forward(shape, G):
     out, _ = entries("spatial_groupnorm_forward", spatial_groupnorm_forward(x, gamma, beta, G, {"eps": 1e-4}), 2)
     layers = {groups: torch_groupnorm(groups, 1e-4) for groups in (G, 1, shape[1])}
     outs = {groups: f(*map(torch.tensor, (x, gamma, beta))).numpy() for groups, f in layers.items()}
-    mistakes = {"normalized over all channels: G is not used": outs[1],
-                "each channel is normalized on its own, groups of C / G channels expected": outs[shape[1]],
-                "γ and β are forgotten": (outs[G] - beta) / gamma}  # fmt: skip
+    mistakes = {
+        "normalized over all channels: G is not used": outs[1],
+        "each channel is normalized on its own, groups of C / G channels expected": outs[shape[1]],
+        "γ and β are forgotten": (outs[G] - beta) / gamma,
+    }
     require(f"out with G = {G}", out, outs[G], mistakes, how="that of x")
 
 

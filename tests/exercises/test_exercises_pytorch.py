@@ -22,8 +22,14 @@ def convnet_scores(x, conv_w1, conv_b1, conv_w2, conv_b2, fc_w, fc_b):
 
 def require_scores(got, expected, mistakes):
     require_that(isinstance(got, torch.Tensor), f"scores: a tensor expected, got {type(got).__name__}")
-    require("scores", got.detach().numpy(), expected.detach().numpy(),
-            {what: mistake.detach().numpy() for what, mistake in mistakes.items()}, rtol=1e-4, atol=1e-5)  # fmt: skip
+    require(
+        "scores",
+        got.detach().numpy(),
+        expected.detach().numpy(),
+        {what: mistake.detach().numpy() for what, mistake in mistakes.items()},
+        rtol=1e-4,
+        atol=1e-5,
+    )
 
 
 def two_layer_parameters():
@@ -37,10 +43,15 @@ def test_two_layer_fc():
     x = torch.randn(5, 3, 2, 2)
     hidden = x.flatten(1) @ w1 + b1
     right = hidden.relu() @ w2 + b2
-    require_scores(definition(LESSON, "two_layer_fc")(x, params), right, {
-        "the ReLU is missing": hidden @ w2 + b2, "a ReLU after the last layer": right.relu(),
-        "the biases are missing": (x.flatten(1) @ w1).relu() @ w2,
-    })  # fmt: skip
+    require_scores(
+        definition(LESSON, "two_layer_fc")(x, params),
+        right,
+        {
+            "the ReLU is missing": hidden @ w2 + b2,
+            "a ReLU after the last layer": right.relu(),
+            "the biases are missing": (x.flatten(1) @ w1).relu() @ w2,
+        },
+    )
 
 
 @exercise("two_layer_fc", 1)
@@ -59,9 +70,13 @@ def convnet_parameters():
 @exercise("three_layer_convnet", 2)
 def test_three_layer_convnet():
     x, params = convnet_parameters()
-    require_scores(definition(LESSON, "three_layer_convnet")(x, params), convnet_scores(x, *params), {
-        "the biases are missing": convnet_scores(x, *(w if w.dim() > 1 else 0 * w for w in params)),
-    })  # fmt: skip
+    require_scores(
+        definition(LESSON, "three_layer_convnet")(x, params),
+        convnet_scores(x, *params),
+        {
+            "the biases are missing": convnet_scores(x, *(w if w.dim() > 1 else 0 * w for w in params)),
+        },
+    )
 
 
 @exercise("three_layer_convnet", 1)
@@ -102,9 +117,13 @@ def require_convnet_scores(model):
     conv_w1, conv_b1, conv_w2, conv_b2, fc_w, fc_b = parameters(model, *CONVNET_SHAPES)
     x = torch.randn(2, 3, 32, 32)
     straight = F.conv2d(F.conv2d(x, conv_w1, conv_b1, padding=2), conv_w2, conv_b2, padding=1)
-    require_scores(model(x), convnet_scores(x, conv_w1, conv_b1, conv_w2, conv_b2, fc_w.T, fc_b), {
-        "the ReLUs are missing": F.linear(straight.flatten(1), fc_w, fc_b),
-    })  # fmt: skip
+    require_scores(
+        model(x),
+        convnet_scores(x, conv_w1, conv_b1, conv_w2, conv_b2, fc_w.T, fc_b),
+        {
+            "the ReLUs are missing": F.linear(straight.flatten(1), fc_w, fc_b),
+        },
+    )
 
 
 @exercise("ThreeLayerConvNet", 2)

@@ -1,15 +1,14 @@
-"""Threads of Python that share out work: the images of a batch, a matrix product, the blocks of a large array.
+"""Python threads that share out work: the images of a batch, a matrix product, the blocks of a large array.
 
-NumPy lets go of Python's global lock while it computes, so that such threads use all cores for every kind of work, of
-which the threads of the BLAS library do the matrix products alone. Meanwhile that library is held to one thread,
-since two thread pools would only take each other's cores.
+NumPy releases Python's global interpreter lock while it computes, so such threads use all cores for every kind of
+work; the BLAS library's own threads speed up matrix products alone. Meanwhile that library is held to one thread, since
+two thread pools would only take each other's cores.
 
-OpenBLAS's threads do so even after their work: for some 26 milliseconds after a product they wait for the next one in
-a loop. A network's loss, which alternates between matrix products and other work, therefore does all of it within
+OpenBLAS's threads occupy the cores even when idle: for some 26 milliseconds after a product they busy-wait for the
+next one. A network's loss alternates between matrix products and other work, so all of it runs within
 :func:`one_blas_thread`.
 """
 
-import numbers
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -19,17 +18,17 @@ from functools import cache
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["one_blas_thread", "share_out", "product"]
+__all__ = ["one_blas_thread", "share_out", "matmul"]
 
-SMALL_PRODUCT = 4_000_000  # multiplications that are not worth the handing over
+SMALL_PRODUCT = 4_000_000  # multiplications: a product with fewer is not worth sharing out
 
 
 def share_out(work, count):
-    """Call ``work(part)`` for parts of ``count`` things, in as many threads as BLAS has, and list what it gives.
+    """Split ``range(count)`` into parts and call ``work(part)`` on each, in as many threads as BLAS has.
 
-    The parts depend on the numbers of things and threads alone. Work is done under the caller's ``np.errstate``; an
-    exception in a thread is raised here, when no thread is at work any more. A call that comes while another is at
-    work, from within it or from another thread, makes do with one thread.
+    The parts depend on ``count`` and the number of threads alone. ``work`` runs under the caller's ``np.errstate``. An
+    exception in a thread is raised here, once every thread has finished. A call made while another is at work, from
+    within it or from another thread, uses one thread.
 
     Parameters
     ----------
@@ -40,13 +39,8 @@ def share_out(work, count):
     Returns
     -------
     list
-        What ``work`` gave, in the order of the parts.
+        What ``work`` returned, in the order of the parts.
     """
-    if not callable(work):
-        raise TypeError(f"work must be callable, got {work!r}")
-    if not isinstance(count, numbers.Integral) or count < 0:
-        raise ValueError(f"count must be an integer of at least 0, got {count!r}")
-    count = int(count)  # NumPy's small integers would overflow
     settings = {**np.geterr(), "call": np.geterrcall()}
 
     def work_as_the_caller(part):
@@ -65,26 +59,14 @@ def share_out(work, count):
         return [result, *(future.result() for future in futures)]
 
 
-def product(a, b):
+def matmul(a, b):
     """The matrix product ``a @ b``; within :func:`one_blas_thread`, threads share out a large one.
 
     Parameters
     ----------
     a : array (M, K)
     b : array (K, N)
-
-    Returns
-    -------
-    array (M, N)
-
-    Raises
-    ------
-    ValueError, TypeError
-        If they are no arrays of numbers, or the shapes do not agree.
     """
-    a, b = _matrix("a", a), _matrix("b", b)
-    if a.shape[1] != len(b):
-        raise ValueError(f"a must have as many columns as b has rows, got {a.shape} and {b.shape}")
     if _holder.thread != threading.get_ident() or a.size * b.shape[1] < SMALL_PRODUCT:
         return a @ b
     out = np.empty((len(a), b.shape[1]), np.result_type(a, b))
@@ -95,19 +77,9 @@ def product(a, b):
     return out
 
 
-def _matrix(name, value):
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} must be an array: {error}") from None
-    if array.ndim != 2 or array.dtype.kind not in "biuf":
-        raise ValueError(f"{name} must be a matrix of real numbers, got {array.dtype} of shape {array.shape}")
-    return array if array.dtype.kind == "f" else array.astype(np.float64)  # small integers would overflow
-
-
 @contextmanager
 def one_blas_thread():
-    """Hold BLAS to one thread; gives the number of threads it had, or 1 where another thread holds it already."""
+    """Hold BLAS to one thread; yields the number of threads it had, or 1 where another thread holds it already."""
     if _holder.thread == threading.get_ident():
         yield _holder.num_threads
     elif _holder.lock.acquire(blocking=False):
@@ -137,7 +109,7 @@ _at_work = threading.Lock()
 
 @contextmanager
 def _alone():
-    """Gives whether no other call of :func:`share_out` is at work."""
+    """Yields whether no other call of :func:`share_out` is at work."""
     alone = _at_work.acquire(blocking=False)
     try:
         yield alone

@@ -11,35 +11,36 @@ root, comparisons). Nothing here calls a sine, a logarithm or BLAS.
 """
 
 from functools import lru_cache
-from operator import index
 
 import numpy as np
+
+from ..arguments import integer
 
 __all__ = ["CLASS_NAMES", "load"]
 
 CLASS_NAMES = ("arrow", "bolt", "circle", "crescent", "cross", "heart", "ring", "square", "star", "triangle")
 IMAGE_SIZE = 32
 
-# Each class has its favourite hues, in turns of the colour circle (0 red, 1/3 green, 2/3 blue), for the figure and
-# for the background; a picture's hues lie within +-HUE_SPREAD turns of them, those near the favourite more often.
+# Each class has a favourite hue for the figure and one for the background, in turns of the colour circle (0 red,
+# 1/3 green, 2/3 blue); a picture's hues lie within +-HUE_SPREAD turns of them, more often near than far.
 FIGURE_HUES = np.array([0.35, 0.14, 0.05, 0.60, 0.95, 0.98, 0.10, 0.45, 0.16, 0.28], np.float32)
 BACKGROUND_HUES = np.array([0.08, 0.70, 0.55, 0.66, 0.40, 0.85, 0.95, 0.10, 0.62, 0.50], np.float32)
 HUE_SPREAD = 0.49
 
-# Luminance and saturation range from 0 to 1. A figure is lighter than its background, always, and than most clutter.
+# Luminance and saturation, from 0 to 1. A figure is always lighter than its background, and than most of the clutter.
 FIGURE_BRIGHTNESS = (0.51, 0.89)
 BACKGROUND_BRIGHTNESS = (0.18, 0.42)
 FIGURE_SATURATION = (0.25, 0.55)
 BACKGROUND_SATURATION = (0.1, 0.4)
 
-# The pose: distance of the centre from the picture's centre, figure's radius (pixels), tilt as tan(angle / 2),
-# height over width.
+# The pose: distance of the figure's centre from the picture's, its radius (both in pixels), its tilt as
+# tan(angle / 2), its width over its height.
 FIGURE_OFFSET = 6.6
 FIGURE_RADIUS = (5.5, 11.5)
 FIGURE_TILT = 0.30
 FIGURE_ASPECT = (0.77, 1.27)
 
-# Small figures of any class, strewn behind the large one; radius in pixels.
+# Small figures of any class, scattered behind the large one; radius in pixels.
 CLUTTER_PIECES = 4
 CLUTTER_RADIUS = (2.0, 5.8)
 CLUTTER_BRIGHTNESS = (-0.15, 0.35)  # above the background's
@@ -48,56 +49,35 @@ CLUTTER_BRIGHTNESS = (-0.15, 0.35)  # above the background's
 TABLE_REACH = 1.5
 TABLE_SIZE = 192
 
-# Pictures painted at once: few enough for the processor's cache. Another number gives other pictures.
+# Pictures painted at once: few enough to fit the processor's cache. Changing it changes the pictures.
 CHUNK = 50
-MOST_PICTURES = 10**9  # 3 TB of them
 
 
 def load(num_train=11000, num_test=2000, seed=231):
     """Draw the training and the test pictures.
 
-    The same arguments give the same bytes on every machine. Fewer pictures are the first ones of a larger set with
-    the same seed. Each run of ten labels, counted from the start, holds every class once, so that any prefix is
-    balanced. The result is kept: a second call with the same arguments costs nothing.
+    A smaller set is the beginning of a larger one with the same seed. Each block of ten labels holds every class once,
+    so any prefix is balanced. The result is cached: a second call with the same arguments costs nothing.
 
     Parameters
     ----------
-    num_train, num_test : int
-        Number of pictures, 0 or more. Defaults 11000 (10,000 to train on and 1,000 for validation) and 2000.
-    seed : int
-        0 or more. Default 231.
+    num_train, num_test : int, default 11000 and 2000
+        Number of pictures, 0 or more. By default there are 10,000 to train on and 1,000 for validation.
+    seed : int, default 231
 
     Returns
     -------
-    X_train : uint8 array (num_train, 32, 32, 3)
-        RGB, row by row from the top. Like the other three, the array is read-only: copy it to change it.
-    y_train : int64 array (num_train,)
-        Indices into :data:`CLASS_NAMES`.
-    X_test : uint8 array (num_test, 32, 32, 3)
-    y_test : int64 array (num_test,)
+    X_train, y_train : uint8 array (num_train, 32, 32, 3), int64 array (num_train,)
+        RGB, row by row from the top, and indices into :data:`CLASS_NAMES`. Read-only: copy them to change them.
+    X_test, y_test : the same for the test pictures
 
     Raises
     ------
-    TypeError
-        If an argument is not an integer.
-    ValueError
-        If an argument is negative.
+    TypeError, ValueError
+        An argument is not an integer, or negative.
     """
-    return _load(
-        _non_negative("num_train", num_train), _non_negative("num_test", num_test), _non_negative("seed", seed)
-    )
-
-
-def _non_negative(name, value):
-    try:
-        number = index(None if isinstance(value, bool | np.bool_) else value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer, got {value!r}") from None
-    if number < 0:
-        raise ValueError(f"{name} must be 0 or more, got {number}")
-    if name != "seed" and number > MOST_PICTURES:
-        raise ValueError(f"{name} must be at most {MOST_PICTURES}, got {number}")
-    return number
+    counts = integer("num_train", num_train, least=0), integer("num_test", num_test, least=0)
+    return _load(*counts, integer("seed", seed, least=0))
 
 
 @lru_cache(maxsize=2)
@@ -120,7 +100,7 @@ def _draw(count, seed):
 
 
 def _shuffled_labels(count, rng):
-    """Labels (count,): the ten classes in a new random order every ten pictures."""
+    """Labels (count,): the ten classes in a new random order for every ten pictures."""
     classes = len(CLASS_NAMES)
     rounds = -(-count // classes)
     return rng.random((rounds, classes)).argsort(axis=1).astype(np.int64).ravel()[:count]
@@ -150,7 +130,7 @@ def _background(rng, hue, brightness, texture):
 
 
 def _add_clutter(picture, rng, background_hue, background_brightness):
-    """Paint a small, dim, more or less blurred figure of any class somewhere."""
+    """Paint a small, dim, blurred figure of a random class at a random place."""
     kind = _uniform(rng, 0, len(CLASS_NAMES)).astype(np.intp)
     pose = _Pose(rng, IMAGE_SIZE / 2, CLUTTER_RADIUS, 1.0)
     brightness = background_brightness + _uniform(rng, *CLUTTER_BRIGHTNESS)
@@ -180,12 +160,12 @@ _AXIS = np.arange(IMAGE_SIZE, dtype=np.float32) - np.float32((IMAGE_SIZE - 1) / 
 
 
 def _uniform(rng, low, high, *shape):
-    """Float32 numbers from [low, high), one a picture (CHUNK, 1, 1), or (CHUNK, *shape)."""
+    """Float32 numbers from [low, high), one per picture (CHUNK, 1, 1), or (CHUNK, *shape)."""
     return (low + (high - low) * rng.random((CHUNK, *(shape or (1, 1))))).astype(np.float32)
 
 
 def _bell(rng):
-    """Numbers (CHUNK, 1, 1) from (-1, 1), those near 0 more often: their density is a triangle."""
+    """Numbers (CHUNK, 1, 1) from (-1, 1), more often near 0: their density is a triangle."""
     return _uniform(rng, 0, 1) - _uniform(rng, 0, 1)
 
 
@@ -215,23 +195,12 @@ def _smooth_noise(rng, cells):
 
 
 class _Pose:
-    """Where the figures of a chunk stand, how large they are, how they are turned and stretched.
-
-    Parameters
-    ----------
-    rng : Generator
-    offset : float
-        Largest distance in pixels from the picture's centre, along either axis.
-    radius : (float, float)
-        Range of the figure's radius in pixels.
-    tilt : float
-        Largest tan(angle / 2) of the rotation, to either side.
-    """
+    """Position, size, rotation and stretch of the figures of a chunk, up to ``offset``, ``radius`` and ``tilt``."""
 
     def __init__(self, rng, offset, radius, tilt):
         self.x, self.y = (_uniform(rng, -offset, offset) for _ in range(2))
         self.radius = _uniform(rng, *radius)
-        # Half-angle formulas: a cosine and a sine from operations that are rounded alike everywhere.
+        # Half-angle formulas: cosine and sine from operations that are rounded the same on every machine.
         t = _uniform(rng, -tilt, tilt)
         cos, sin = (1 - t * t) / (1 + t * t), 2 * t / (1 + t * t)
         across = np.where(_uniform(rng, -1, 1) < 0, np.float32(-1), np.float32(1)) / self.radius
@@ -255,7 +224,7 @@ class _Pose:
 
 
 def _coverage(distance, softness):
-    """How much of each pixel lies inside an outline that is ``softness`` pixels wide."""
+    """The fraction of each pixel that lies inside an outline ``softness`` pixels wide."""
     return np.clip(0.5 - distance / softness, 0, 1)
 
 

@@ -1,13 +1,12 @@
 """The lessons' images as a data set of PyTorch."""
 
 from collections.abc import Callable
-from operator import index
 
 import torch
 from torch.utils.data import Dataset
 
-from .data_utils import class_names, data_set_name, get_images
-from .layers.arguments import require_type
+from ..arguments import instance
+from .lesson_data import class_names, data_set_name, get_images
 
 __all__ = ["Images"]
 
@@ -15,29 +14,23 @@ __all__ = ["Images"]
 class Images(Dataset):
     """One split of CIFAR-10 where it has been fetched, else of Shapes-10.
 
-    Reads what :func:`~cs231n.data_utils.get_images` reads, so that any copy of CIFAR-10 in the published format will
-    do; torchvision's own class refuses one whose checksums differ.
+    Any copy of CIFAR-10 in the published format will do; torchvision's own class refuses one whose checksums differ.
 
     Parameters
     ----------
     split : {"train", "val", "train+val", "test"}
-        The last thousand training images are "val", the others "train".
+        As for :func:`~cs231n.data_utils.get_images`, whose errors are passed on.
     transform : callable, optional
-        Makes of a uint8 image (3, 32, 32) what an index gives, such as one of torchvision.transforms.v2. It is called
-        for each image, so that the images of a batch draw random numbers of their own.
+        Applied to each uint8 image (3, 32, 32) that is indexed, such as one of torchvision.transforms.v2. It is called
+        once per image, so each image of a batch draws its own random numbers.
 
     Attributes
     ----------
     images : uint8 tensor (N, 3, 32, 32)
-        All of them, in one contiguous block and untransformed, for those who transform a batch at a time.
+        All of them, contiguous and untransformed, for transforming a batch at a time.
     labels : int64 tensor (N,)
     classes : list of str
         ``classes[y]`` is the name of label ``y``.
-
-    Raises
-    ------
-    ValueError, FileNotFoundError
-        As :func:`~cs231n.data_utils.get_images`.
 
     Examples
     --------
@@ -46,12 +39,10 @@ class Images(Dataset):
     """
 
     def __init__(self, split, transform=None):
-        if transform is not None:
-            require_type("transform", transform, Callable, "a function or None")
+        self.transform = instance("transform", transform, Callable | None, "a function or None")
         images, labels = get_images(split)
         self.images, self.labels = torch.from_numpy(images), torch.from_numpy(labels)
         self.classes = class_names()
-        self.transform = transform
         self._description = f"{split} split of {data_set_name()}"
 
     def __repr__(self):
@@ -61,12 +52,11 @@ class Images(Dataset):
         return len(self.labels)
 
     def __getitem__(self, i):
-        """An image, transformed, and its label as a plain integer."""
-        i = index(i)
+        """An image, transformed, and its label as an int."""
         return self._transformed(self.images[i]), int(self.labels[i])
 
     def __getitems__(self, indices):
-        """The examples of a batch, as a list; a DataLoader asks for them so."""
+        """The examples of a batch as a list, which is how a DataLoader fetches them."""
         return list(zip(map(self._transformed, self.images[indices]), self.labels[indices].tolist(), strict=True))
 
     def _transformed(self, image):
