@@ -82,7 +82,7 @@ def sizes(name, value, length=None):
     if not isinstance(value, (list, tuple, np.ndarray)) or (length is not None and len(value) != length):
         what = f"{length} integers" if length else "integers"
         raise ValueError(f"{name} must be a list or tuple of {what}, got {value!r}")
-    return [integer(name, size, least=1) for size in value]
+    return [integer(f"{name}[{i}]", size, least=1) for i, size in enumerate(value)]
 
 
 def choice(name, value, choices):
@@ -105,7 +105,7 @@ def path(name, value):
 def float_type(name, dtype):
     """``dtype``, if it is a floating-point type."""
     try:
-        is_float = np.dtype(dtype).kind == "f"
+        is_float = dtype is not None and np.dtype(dtype).kind == "f"
     except TypeError:
         is_float = False
     if not is_float:
@@ -263,7 +263,7 @@ def batchnorm_arguments(layouts, x, gamma, beta, bn_param):
     settings = SimpleNamespace(mode=mode, eps=eps, momentum=momentum, running_mean=0.0, running_var=0.0)
     for name in ("running_mean", "running_var"):
         if bn_param.get(name) is not None:
-            average = float_array(f"bn_param[{name!r}]", bn_param[name])
+            average = float_array(f"bn_param[{name!r}]", bn_param[name]).astype(np.float64, copy=False)
             require_shape(f"bn_param[{name!r}]", average, (num_features,), "one for each feature")
             setattr(settings, name, average)
         elif mode == "test":
@@ -284,7 +284,7 @@ def groupnorm_arguments(x, gamma, beta, G, gn_param):
 
 def require_variance(var, x):
     """Raise ``ValueError`` where a variance has overflowed although the values have not."""
-    if np.isinf(var).any() and np.isfinite(x).all():
+    if np.isinf(var).any():  # an infinite value makes its own variance NaN
         raise ValueError(f"x must have a variance that float64 can hold, got values up to {np.abs(x).max():.1e}")
 
 

@@ -318,6 +318,21 @@ def test_an_offset_does_not_lose_the_answer(layer, offset):
         assert_allclose(ours, exact, rtol=1e-3, atol=1e-3 * np.abs(exact).max())
 
 
+def test_running_averages_of_a_coarser_type_go_on_in_float64():
+    bn_param = train(running_mean=np.ones(2, np.float16), running_var=np.ones(2, np.float32))
+    batchnorm_forward(np.array([[1.0, 2], [3, 5]]), np.ones(2), np.zeros(2), bn_param)
+    assert_allclose(bn_param["running_mean"], [0.9 + 0.1 * 2, 0.9 + 0.1 * 3.5], rtol=1e-15)
+    assert bn_param["running_var"].dtype == np.float64
+
+
+def test_an_infinite_value_does_not_hide_a_variance_that_overflows():
+    with (
+        pytest.raises(ValueError, match="^x must have a variance that float64 can hold"),
+        np.errstate(invalid="ignore"),
+    ):
+        batchnorm_forward(np.array([[np.inf, 1e200], [0, -1e200]]), np.ones(2), np.zeros(2), train())
+
+
 def test_the_running_mean_is_finer_than_float32_at_an_offset():
     steps = np.random.default_rng(0).integers(-100, 100, (50, 2))
     bn_param = train(momentum=0)

@@ -91,14 +91,15 @@ def normalize_backward(dx_hat, x_hat, inv_std, axes):
 
 
 def normalize_batch(x, axes, settings, bn_param):
-    """x̂ of batch norm: with the statistics of the batch in training, with their running averages in test mode.
+    """x̂ of batch norm: by the statistics of the batch, or in test mode by their running averages.
 
     In training, the running averages in ``bn_param`` take a step: running ← momentum · running + (1 − momentum) · new.
     ``settings`` is from :func:`~cs231n.arguments.batchnorm_arguments`; ``axes`` are all but that of the features.
     Returns x̂, 1 / √(σ² + ε), and the axes over which the statistics depend on x: None in test mode.
     """
     if settings.mode == "test":
-        mean, var = (np.expand_dims(running, axes) for running in (settings.running_mean, settings.running_var))
+        mean = np.expand_dims(settings.running_mean, axes)
+        var = np.expand_dims(settings.running_var, axes)
         inv_std = 1 / np.sqrt(var + settings.eps)
         return ((x - mean) * inv_std).astype(x.dtype, copy=False), inv_std, None
     x_hat, mean, var, inv_std = normalize(x, axes, settings.eps)
