@@ -35,6 +35,7 @@ __all__ = [
     "require_shape",
     "require_variance",
     "seed",
+    "shaped",
     "sizes",
     "upstream",
 ]
@@ -188,11 +189,16 @@ def _sizes(axes, shape):
     return sizes
 
 
+def shaped(name, value, shape, because):
+    """``value`` as a floating-point array, if it has ``shape``; ``because`` says where that shape comes from."""
+    value = float_array(name, value)
+    require_shape(name, value, shape, because)
+    return value
+
+
 def upstream(dout, shape):
     """An upstream gradient as a floating-point array of the shape of the layer's output."""
-    dout = float_array("dout", dout)
-    require_shape("dout", dout, shape, "the shape of the layer's output")
-    return dout
+    return shaped("dout", dout, shape, "the shape of the layer's output")
 
 
 def class_labels(y, shape, name="x"):
@@ -263,9 +269,8 @@ def batchnorm_arguments(layouts, x, gamma, beta, bn_param):
     settings = SimpleNamespace(mode=mode, eps=eps, momentum=momentum, running_mean=0.0, running_var=0.0)
     for name in ("running_mean", "running_var"):
         if bn_param.get(name) is not None:
-            average = float_array(f"bn_param[{name!r}]", bn_param[name]).astype(np.float64, copy=False)
-            require_shape(f"bn_param[{name!r}]", average, (num_features,), "one for each feature")
-            setattr(settings, name, average)
+            average = shaped(f"bn_param[{name!r}]", bn_param[name], (num_features,), "one for each feature")
+            setattr(settings, name, average.astype(np.float64, copy=False))
         elif mode == "test":
             raise ValueError(f"bn_param must hold {name} in test mode: run the layer in training mode first")
     if np.min(settings.running_var) < 0:
@@ -288,17 +293,9 @@ def require_variance(var, x):
         raise ValueError(f"x must have a variance that float64 can hold, got values up to {np.abs(x).max():.1e}")
 
 
-# Every hyperparameter of the update rules with its upper bound (exclusive); then the entries that hold their state.
-HYPERPARAMETERS = {
-    "learning_rate": math.inf,
-    "momentum": 1,
-    "decay_rate": 1,
-    "beta1": 1,
-    "beta2": 1,
-    "epsilon": math.inf,
-    "weight_decay": math.inf,
-    "t": math.inf,
-}
+# Every hyperparameter of the update rules, of which some lie below 1; then the entries that hold their state.
+BELOW_ONE = ("momentum", "decay_rate", "beta1", "beta2")
+HYPERPARAMETERS = ("learning_rate", *BELOW_ONE, "epsilon", "weight_decay", "t")
 STATE = ("velocity", "cache", "m", "v")
 
 
@@ -326,6 +323,7 @@ def hyperparameters(config, **defaults):
         if name == "t":
             values.append(integer("config['t']", value, least=0))
         else:
-            values.append(number(f"config['{name}']", value, least=0, below=HYPERPARAMETERS[name]))
+            below = 1 if name in BELOW_ONE else math.inf
+            values.append(number(f"config['{name}']", value, least=0, below=below))
     config.update(zip(defaults, values, strict=True))
     return config, values

@@ -13,7 +13,7 @@ g = dw; it changes its arrays in place.
 
 import numpy as np
 
-from .arguments import float_array, hyperparameters, require_shape
+from .arguments import float_array, hyperparameters, shaped
 from .compute.blocks import in_blocks
 
 __all__ = ["sgd", "sgd_momentum", "nesterov_momentum", "rmsprop", "adam", "adamw"]
@@ -175,13 +175,12 @@ def adamw(w, dw, config=None):
         As for :func:`adam`, and weight_decay (λ, default 1e-2).
     """
     config, (learning_rate, weight_decay) = hyperparameters(config, learning_rate=1e-3, weight_decay=1e-2)
-    return adam((1 - learning_rate * weight_decay) * float_array("w", w), dw, config)
+    return adam((1 - learning_rate * weight_decay) * np.asarray(w), dw, config)
 
 
 def _apply(step, w, dw, config, out, *names):
     """Change a copy of w, or ``out``, by ``step(w, g, *state)``; ``names`` are those of the state in config."""
-    w, dw = float_array("w", w), float_array("dw", dw)
-    require_shape("dw", dw, w.shape, "the shape of w")
+    w, dw = float_array("w", w), shaped("dw", dw, np.shape(w), "the shape of w")
     dtype = np.result_type(w, np.float32)  # in float16 ε, and many a squared gradient, would be 0
     g = np.ascontiguousarray(dw)
     if out is not None and np.may_share_memory(out, g):
@@ -201,8 +200,7 @@ def _state(config, name, w, dtype, in_place):
     """The array ``config[name]``, or zeros at the first step; the array itself if it may be changed, else a copy."""
     if config.get(name) is None:
         return np.zeros(w.shape, dtype)
-    array = float_array(f"config['{name}']", config[name])
-    require_shape(f"config['{name}']", array, w.shape, "the shape of w")
+    array = shaped(f"config['{name}']", config[name], w.shape, "the shape of w")
     if in_place and array.dtype == dtype and array.flags.carray:
         return array
     return np.array(array, dtype, order="C")
