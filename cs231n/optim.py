@@ -175,7 +175,7 @@ def adamw(w, dw, config=None):
         As for :func:`adam`, and weight_decay (λ, default 1e-2).
     """
     config, (learning_rate, weight_decay) = hyperparameters(config, learning_rate=1e-3, weight_decay=1e-2)
-    return adam((1 - learning_rate * weight_decay) * np.asarray(w), dw, config)
+    return adam((1 - learning_rate * weight_decay) * float_array("w", w), dw, config)
 
 
 def _apply(step, w, dw, config, out, *names):
