@@ -10,7 +10,7 @@ from .threads import share_out
 
 __all__ = ["in_blocks"]
 
-BLOCK_BYTES = 512 * 1024  # of one array
+BLOCK_BYTES = 192 * 1024  # of one array
 FEW_BLOCKS = 4  # fewer are not worth sharing out
 
 

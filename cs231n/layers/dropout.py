@@ -37,7 +37,7 @@ def dropout_forward(x, dropout_param):
         return x, (dropout_param, np.broadcast_to(x.dtype.type(1), x.shape))
     if seed is not None:
         np.random.seed(seed)
-    mask = ((np.random.rand(*x.shape) < p) / p).astype(x.dtype)
+    mask = np.multiply(np.random.rand(*x.shape) < p, 1 / p, dtype=x.dtype)
     return x * mask, (dropout_param, mask)
 
 

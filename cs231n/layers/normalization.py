@@ -59,9 +59,9 @@ def normalize(x, axes, eps):
     with np.errstate(over="ignore"):  # an error in the next line
         var = np.mean(np.square(centred, dtype=np.float64), axis=axes, keepdims=True)
     require_variance(var, x)
-    inv_std = 1 / np.sqrt(var + eps)
-    x_hat = np.multiply(centred, inv_std, out=centred)
-    return x_hat, mean, var, inv_std
+    std = np.sqrt(var + eps)
+    x_hat = np.divide(centred, std.astype(x.dtype), out=centred)
+    return x_hat, mean, var, 1 / std
 
 
 def normalize_backward(dx_hat, x_hat, inv_std, axes):
@@ -167,6 +167,7 @@ def batchnorm_backward(dout, cache):
     """
     x_hat, r, gamma, axes = cache
     dout = upstream(dout, x_hat.shape)
+    r = r.astype(np.result_type(dout, np.float32))  # float16 could not hold r²
     # out = γ x̂ + β
     dbeta = np.sum(dout, axis=0)
     dgamma = np.sum(dout * x_hat, axis=0)
@@ -175,7 +176,7 @@ def batchnorm_backward(dout, cache):
     c = x_hat / r
     dc = dx_hat * r
     if axes is None:  # test mode: μ and r are constants
-        return dc.astype(dout.dtype), dgamma, dbeta
+        return dc.astype(dout.dtype, copy=False), dgamma, dbeta
     dr = np.sum(dx_hat * c, axis=0)
     # r = 1/σ
     dsigma = -(r**2) * dr
@@ -189,7 +190,7 @@ def batchnorm_backward(dout, cache):
     dmu = -np.sum(dc, axis=0)
     # μ = mean(x)
     dx = dc + dmu / len(c)
-    return dx.astype(dout.dtype), dgamma, dbeta
+    return dx.astype(dout.dtype, copy=False), dgamma, dbeta
 
 
 def batchnorm_backward_alt(dout, cache):
