@@ -17,33 +17,27 @@ help: ## list these commands
 install: $(STAMP) ## make .venv and install requirements.txt (the other commands do it when needed)
 
 run: $(STAMP) ## execute the lessons, write them with an HTML page each to build/ (LESSONS="Dropout PyTorch" picks)
-	@$(PY) tools/run_lessons.py $(LESSONS)
+	@$(PY) -m tools.lessons.run_lessons $(LESSONS)
 
 test: $(STAMP) ## unit tests, and every lesson against its stored outputs
 	@$(TEST_SETTINGS) $(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
 		--durations 10 --durations-min 5 --nbval $(NOTEBOOKS) tests
 
 score: $(STAMP) ## test the exercises and show the points
-	@$(PY) tools/score.py
+	@$(PY) -m tools.course.score
 
 student: $(STAMP) ## write the student edition to student/ (DESTINATION=folder for another place)
-	@$(PY) tools/student_edition.py $(DESTINATION)
+	@$(PY) -m tools.course.student_edition $(DESTINATION)
 
 rehearsal: $(STAMP) ## walk the whole course, from the student edition to the submission (ten minutes)
-	@$(TEST_SETTINGS) $(PY) -m pytest -v tests/rehearsal.py
+	@$(TEST_SETTINGS) $(PY) -m pytest -v tests/tools/rehearsal.py
 
 nightly: $(STAMP) ## thousands of odd and wrong calls of each layer, rule and net, new ones every time
-	@$(TEST_SETTINGS) $(PY) -m pytest -n logical --hypothesis-profile=nightly tests/test_odd_arguments.py
+	@$(TEST_SETTINGS) $(PY) -m pytest -n logical --hypothesis-profile=nightly tests/layers/test_odd_arguments.py
 
 lint: $(STAMP) ## check style and format of the code and the lessons (`.venv/bin/ruff format .` puts the format right)
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
-
-mutants: $(STAMP) ## plant small errors in the package: do tests and lessons notice? (hours; MODULES="cs231n/optim.py" picks)
-	@$(PY) tools/mutants.py $(MODULES)
-
-matrix: $(STAMP) ## test under several Pythons, NumPys, BLAS kernels (an hour; CELLS="old-*" picks, CELLS=--list names)
-	@$(PY) tools/matrix.py $(CELLS)
 
 lab: $(STAMP) ## open the lessons in JupyterLab
 	@$(PY) -m jupyterlab notebooks
@@ -61,8 +55,8 @@ clean: ## remove build/ and caches; .venv, .matrix and datasets/ stay
 # The stamp is written last: an install that was cut short has none and is taken up again.
 $(STAMP): requirements.txt $(if $(USABLE),,FORCE)
 	@rm -f $@
-	@PYTHON="$(PYTHON)" sh tools/install.sh
+	@PYTHON="$(PYTHON)" sh tools/install/install.sh
 	@touch $@
 
 FORCE:
-.PHONY: help install run test score lab data bench student rehearsal nightly mutants matrix lint clean FORCE
+.PHONY: help install run test score lab data bench student rehearsal nightly lint clean FORCE

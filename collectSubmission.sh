@@ -4,7 +4,7 @@
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 for python in "$here/.venv/bin/python" "$here/.venv/Scripts/python.exe" python3 python; do
     if "$python" -c 'import jupyter_server_mathjax, nbconvert' 2>/dev/null; then
-        exec "$python" "$here/tools/collect_submission.py" "$@"
+        PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}" exec "$python" -m tools.course.collect_submission "$@"
     fi
 done
 echo "No Python with the packages of requirements.txt found: run make install in $here first." >&2

@@ -13,17 +13,18 @@ import time
 import zipfile
 from pathlib import Path
 
-import lesson_book
 import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
 import pytest
-from collect_submission import SubmissionError, collect, put_in_place
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from processes import ended
-from run_lessons import COURSE
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+from tools.course import lesson_book
+from tools.course.collect_submission import SubmissionError, collect, put_in_place
+from tools.lessons.run_lessons import COURSE
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 BOARD = {"total": 3, "points": 2, "exercises": [{"name": "affine_forward", "points": 2}]}
 # Stand-ins; the first argument that names the PDF tells where it goes.
 PRINTS = """
@@ -76,7 +77,8 @@ def root(tmp_path, monkeypatch):
     root = tmp_path / "my work book"
     for name in (
         "notebooks",
-        "tools",
+        "tools/course",
+        "tools/lessons",
         "bin",
         "cs231n/layers",
         "cs231n/__pycache__",
@@ -85,6 +87,7 @@ def root(tmp_path, monkeypatch):
         "datasets",
     ):
         (root / name).mkdir(parents=True)
+    (root / "tools" / "__init__.py").touch()
     for name in COURSE:
         nbformat.write(lesson(name), root / "notebooks" / f"{name}.ipynb")
     (root / "cs231n" / "optim.py").write_text("rate = 1\n")
@@ -97,7 +100,9 @@ def root(tmp_path, monkeypatch):
         "notebooks/checkpoint.npz",
     ):
         (root / waste).write_bytes(b"waste")
-    (root / "tools" / "score.py").write_text(f"import sys\nprint({json.dumps(BOARD)!r} if '--json' in sys.argv else 1)")
+    (root / "tools" / "course" / "score.py").write_text(
+        f"import sys\nprint({json.dumps(BOARD)!r} if '--json' in sys.argv else 1)"
+    )
     monkeypatch.setenv("PATH", str(root / "bin"))
     monkeypatch.setattr(lesson_book, "CHROMIUM_PLACES", [])
     return root
@@ -258,10 +263,10 @@ def test_the_same_work_gives_the_same_bytes(root, chromium, tmp_path):
     ],
 )
 def test_a_score_that_fails_is_told_in_one_line(root, chromium, script, told):
-    (root / "tools" / "score.py").write_text(script)
+    (root / "tools" / "course" / "score.py").write_text(script)
     with pytest.raises(SubmissionError) as error:
         collect(root, root)
-    assert str(error.value) == f"tools/score.py failed ({told})."
+    assert str(error.value) == f"tools.course.score failed ({told})."
     assert not list(root.glob("a2_*"))
 
 
@@ -531,8 +536,13 @@ def test_a_file_where_the_folder_should_be_is_told(root, chromium):
 def command(root):
     """The command in a copy of the workbook, called from another folder; Python and the usual tools are on PATH."""
     shutil.copy(REPOSITORY / "collectSubmission.sh", root)
-    for name in ("children.py", "collect_submission.py", "lesson_book.py", "run_lessons.py"):
-        shutil.copy(REPOSITORY / "tools" / name, root / "tools")
+    for name in (
+        "course/children.py",
+        "course/collect_submission.py",
+        "course/lesson_book.py",
+        "lessons/run_lessons.py",
+    ):
+        shutil.copy(REPOSITORY / "tools" / name, root / "tools" / name)
     elsewhere = root.parent / "else where"
     elsewhere.mkdir()
     path = os.pathsep.join([str(root / "bin"), str(Path(sys.executable).parent), "/usr/bin", "/bin"])
@@ -597,7 +607,7 @@ def test_ctrl_c_leaves_nothing(root, chromium, command, at):
     if at == "printing":
         chromium(HANGS.format(folder=root))
     else:
-        (root / "tools" / "score.py").write_text(
+        (root / "tools" / "course" / "score.py").write_text(
             "import os, time\nwith open('pid', 'w') as file:\n    file.write(str(os.getpid()))\ntime.sleep(60)"
         )
     collecting = command()

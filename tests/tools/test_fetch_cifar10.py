@@ -21,14 +21,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
-import fetch_cifar10 as fetcher
 import numpy as np
 import pytest
-from fetch_cifar10 import FetchError
 
+import tools.data.fetch_cifar10 as fetcher
 from cs231n.data import cifar10
+from tools.data.fetch_cifar10 import FetchError
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 IMAGES_PER_BATCH = 10
 
 
@@ -586,7 +586,7 @@ sys.exit(test.fetcher.main(["--folder", sys.argv[1]], test.published(sys.argv[2]
 def start(server, home):
     """The command line in a process of its own, fetching from the server."""
     return subprocess.Popen(
-        [sys.executable, "-c", RUN, home, server.url, REPOSITORY / "tests", REPOSITORY / "tools"],
+        [sys.executable, "-c", RUN, home, server.url, REPOSITORY, Path(__file__).parent],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -734,7 +734,7 @@ def test_the_command_tells_a_folder_that_cannot_be_made(tmp_path, capsys):
 def workbook(tmp_path):
     """A copy of the command in a workbook whose path has spaces."""
     root = tmp_path / "my work book"
-    for path in ("datasets/get_datasets.sh", "tools/fetch_cifar10.py"):
+    for path in ("datasets/get_datasets.sh", "tools/data/fetch_cifar10.py"):
         (root / path).parent.mkdir(parents=True)
         shutil.copy(REPOSITORY / path, root / path)
     return root
@@ -774,7 +774,7 @@ def test_the_shell_command_prefers_the_workbook_s_own_python(workbook):
     python.write_text('#!/bin/sh\nprintf "%s|" own "$@"\n')
     python.chmod(0o755)
     done = run_command(workbook, "--folder", "a b")
-    assert done.stdout == f"own|{workbook}/tools/fetch_cifar10.py|--folder|a b|"
+    assert done.stdout == f"own|{workbook}/tools/data/fetch_cifar10.py|--folder|a b|"
 
 
 def test_the_published_sums_are_those_that_torchvision_knows():

@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-LESSONS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
+LESSONS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 MESSAGE = """\
 ModuleNotFoundError: No folder with cs231n/layers here or above. Open this notebook inside the workbook's folder;
 on Colab, put that folder into your Drive, at most three folders deep, and run this cell again.

@@ -41,4 +41,4 @@ if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
 fi
 echo "$here" > .venv/made-in
 .venv/bin/python -m pip install --disable-pip-version-check -r requirements.txt
-.venv/bin/python tools/check_environment.py
+.venv/bin/python tools/install/check_environment.py

@@ -18,8 +18,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from exercises import EXERCISES, ROOT
 from tqdm import tqdm
+
+from tools.course.exercises import EXERCISES, ROOT
 
 DONE, PENDING, WRONG, TIMED_OUT = "done", "not implemented yet", "wrong", "timed out"
 SIGNS = {DONE: "✓", PENDING: "☐", WRONG: "✗", TIMED_OUT: "✗"}

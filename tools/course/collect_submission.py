@@ -17,9 +17,10 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-import lesson_book
 import nbformat
-from run_lessons import COURSE, ROOT, labels_of
+
+from tools.course import lesson_book
+from tools.lessons.run_lessons import COURSE, ROOT, labels_of
 
 ARCHIVE, PDF, PAGE = "a2_code.zip", "a2_inline.pdf", "a2_inline.html"
 
@@ -97,7 +98,7 @@ def read_lessons(folder):
 
 
 def score(root):
-    """The scoreboard: what ``tools/score.py --json`` prints.
+    """The scoreboard: what ``tools.course.score --json`` prints.
 
     Raises
     ------
@@ -105,7 +106,7 @@ def score(root):
         If it fails or prints something else than JSON.
     """
     done = subprocess.run(
-        [sys.executable, root / "tools" / "score.py", "--json"],
+        [sys.executable, "-m", "tools.course.score", "--json"],
         cwd=root,
         capture_output=True,
         stdin=subprocess.DEVNULL,
@@ -120,7 +121,7 @@ def score(root):
     except (ValueError, AttributeError):
         pass
     said = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
-    raise SubmissionError(f"tools/score.py failed (exit status {done.returncode}: {said[:200]}).")
+    raise SubmissionError(f"tools.course.score failed (exit status {done.returncode}: {said[:200]}).")
 
 
 def write_archive(path, members):

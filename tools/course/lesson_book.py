@@ -15,12 +15,13 @@ import subprocess
 import tempfile
 from urllib.parse import unquote
 
-from children import started
 from jinja2 import DictLoader
 from nbconvert import HTMLExporter, PDFExporter
 from nbconvert.exporters.pdf import LatexFailed
 from nbformat.v4 import new_notebook, new_raw_cell
-from run_lessons import MATHJAX, MATHJAX_PARTS, PAGE, title_of
+
+from tools.course.children import started
+from tools.lessons.run_lessons import MATHJAX, MATHJAX_PARTS, PAGE, title_of
 
 CHROMIUM_NAMES = (
     "chromium",

@@ -22,7 +22,7 @@ from cs231n.data_utils import (
 
 PER_BATCH = 40
 SPLIT = {"num_training": 150, "num_validation": 30, "num_test": 20}
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGE = lesson_data.PACKAGE
 REAL_COPY = os.environ.get("CS231N_CIFAR10_DIR")
 

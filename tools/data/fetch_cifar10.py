@@ -359,7 +359,7 @@ def main(arguments=None, published=CIFAR10):
     parser.add_argument(
         "--folder",
         type=Path,
-        default=Path(__file__).resolve().parent.parent / "datasets",
+        default=Path(__file__).resolve().parents[2] / "datasets",
         help=f"folder to hold {FOLDER} (default: the workbook's datasets); if it is another one, "
         "set the environment variable CS231N_CIFAR10_DIR to it, so that the lessons find it",
     )

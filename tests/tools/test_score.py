@@ -9,17 +9,17 @@ import sys
 
 import numpy as np
 import pytest
-import score
-from exercises import ROOT
 from hints import Wrong, entries, require
 
 from cs231n.gradient_check import rel_error
+from tools.course import score
+from tools.course.exercises import ROOT
 
 TABLE = """
 from pathlib import Path
 from types import SimpleNamespace
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 EXERCISES = [
     SimpleNamespace(name=name, lesson="Counting", section=1, points=4)
     for name in ("right", "half", "missing", "endless", "deadly", "untested", "halfway missing")
@@ -83,17 +83,24 @@ def test_of_what_is_not():
 @pytest.fixture
 def workbook(tmp_path):
     """A small workbook with exercises of every kind."""
-    for file in ("tools/score.py", "tests/exercises/conftest.py", "tests/exercises/hints.py", "pyproject.toml"):
+    for file in (
+        "tools/__init__.py",
+        "tools/course/score.py",
+        "tests/exercises/conftest.py",
+        "tests/exercises/hints.py",
+        "pyproject.toml",
+    ):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / file, tmp_path / file)
-    (tmp_path / "tools" / "exercises.py").write_text(TABLE)
+    (tmp_path / "tools" / "course" / "exercises.py").write_text(TABLE)
     (tmp_path / "tests" / "exercises" / "test_counting.py").write_text(TESTS)
     return tmp_path
 
 
 def run_score(workbook, *options):
     done = subprocess.run(
-        [sys.executable, workbook / "tools" / "score.py", *options],
+        [sys.executable, "-m", "tools.course.score", *options],
+        cwd=workbook,
         capture_output=True,
         encoding="utf-8",
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},

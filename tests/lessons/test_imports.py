@@ -31,7 +31,7 @@ def run_python(*arguments):
         [sys.executable, *arguments],
         capture_output=True,
         text=True,
-        cwd=Path(__file__).parents[1],
+        cwd=Path(__file__).parents[2],
         env={**os.environ, "MPLBACKEND": "Agg"},
         timeout=120,
     )

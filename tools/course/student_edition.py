@@ -1,9 +1,9 @@
 """Write the student edition: a complete copy of the workbook in which the exercises are still to be done.
 
-The body of each exercise (tools/exercises.py) becomes a line that raises NotImplementedError and names the lesson and
-the section that explain it. The lessons have no outputs, and a place to write where their answers stood. The same
-source gives the same bytes. An edition that has been written before is renewed, but a folder with anyone's work in it
-is left as it is. Exit status: 0 if the edition was written, 1 if not.
+The body of each exercise (tools/course/exercises.py) becomes a line that raises NotImplementedError and names the
+lesson and the section that explain it. The lessons have no outputs, and a place to write where their answers stood. The
+same source gives the same bytes. An edition that has been written before is renewed, but a folder with anyone's work in
+it is left as it is. Exit status: 0 if the edition was written, 1 if not.
 """
 
 import argparse
@@ -17,27 +17,25 @@ import tempfile
 from pathlib import Path
 
 import nbformat
-from exercises import EXERCISES, ROOT
+
+from tools.course.exercises import EXERCISES, ROOT
 
 # The tests of what is given to the student, and those of the exercises.
 TESTS = [
     f"tests/{name}.py"
     for name in (
         "arrays",
-        "test_blocks",
-        "test_check_environment",
-        "test_data_utils",
-        "test_fetch_cifar10",
-        "test_files",
-        "test_gradient_check",
-        "test_initializers",
-        "test_lesson",
-        "test_pending",
-        "test_progress",
-        "test_run_lessons",
-        "test_shapes10",
-        "test_threads",
-        "test_torch_data",
+        "layers/test_blocks",
+        "layers/test_threads",
+        "training/test_gradient_check",
+        "training/test_initializers",
+        "data/*",
+        "lessons/test_lesson",
+        "lessons/test_pending",
+        "lessons/test_progress",
+        "tools/test_check_environment",
+        "tools/test_fetch_cifar10",
+        "tools/test_run_lessons",
         "exercises/*",
     )
 ]
@@ -52,24 +50,23 @@ FILES = [
     "datasets/README.md",
     "datasets/get_datasets.sh",
     "notebooks/*.ipynb",
-    "tools/check_environment.py",
-    "tools/children.py",
-    "tools/collect_submission.py",
-    "tools/exercises.py",
-    "tools/fetch_cifar10.py",
-    "tools/install.sh",
-    "tools/lesson_book.py",
-    "tools/nbval_sanitize.cfg",
-    "tools/run_lessons.py",
-    "tools/score.py",
+    "tools/__init__.py",
+    "tools/course/children.py",
+    "tools/course/collect_submission.py",
+    "tools/course/exercises.py",
+    "tools/course/lesson_book.py",
+    "tools/course/score.py",
+    "tools/data/*",
+    "tools/install/*",
+    "tools/lessons/*",
     *TESTS,
 ]
-README = "tools/student_readme.md"
+README = "tools/course/student_readme.md"
 
 # What would not be true in the student edition: in a file, a pattern that stands there once, and what takes its place.
 EDITS = {
     "Makefile": [
-        (r"run_lessons\.py \$", "run_lessons.py --keep-going $"),
+        (r"run_lessons \$", "run_lessons --keep-going $"),
         (r"unit tests, and every lesson against its stored outputs", "tests of the exercises and of what is given"),
         (r" --nbval \$\(NOTEBOOKS\) tests", " tests"),
         (r"NOTEBOOKS := .*\n", ""),
@@ -78,12 +75,10 @@ EDITS = {
         (r"rehearsal: .*\n.*\n\n", ""),
         (r"nightly: .*\n.*\n\n", ""),
         (r"lint: .*\n.*\n.*\n\n", ""),
-        (r"mutants: .*\n.*\n\n", ""),
-        (r"matrix: .*\n.*\n\n", ""),
         (r"bench: .*\n.*\n\n", ""),
         (r"\.venv, \.matrix and", ".venv and"),
         (r"\\\( -path \./\.venv -o -path \./\.matrix \\\)", "-path ./.venv"),
-        (r"(?<=\.PHONY:)(.*) bench(.*) student rehearsal nightly mutants matrix lint", r"\1\2"),
+        (r"(?<=\.PHONY:)(.*) bench(.*) student rehearsal nightly lint", r"\1\2"),
     ],
     ".gitignore": [(r"\n# The student edition.*\nstudent/\n", ""), (r"# The environments of.*\n\.matrix\n", "")],
     # What a body imported waits there for the reader's own; a warning is no mistake yet.

@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import check_environment
 import pytest
+
+from tools.install import check_environment
 
 TOOLS = Path(check_environment.__file__).parent
 
@@ -75,7 +76,7 @@ def test_an_old_python_is_named(monkeypatch):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the shell script is for make")
 class TestInstall:
-    """``tools/install.sh`` with interpreters that cannot do it."""
+    """``tools/install/install.sh`` with interpreters that cannot do it."""
 
     @staticmethod
     def install(folder, **environment):

@@ -7,10 +7,11 @@ import sys
 import threading
 import time
 
-import children
 import pytest
-from children import started
 from processes import ended
+
+from tools.course import children
+from tools.course.children import started
 
 SLEEPS = [sys.executable, "-c", "import time; time.sleep(60)"]
 # Prints the number of a child that has a session of its own, then waits.

@@ -13,12 +13,13 @@ import sys
 import zipfile
 from itertools import accumulate
 
-import lesson_book
 import nbformat
 import pytest
-from exercises import EXERCISES
-from run_lessons import COURSE
-from student_edition import contents, write
+
+from tools.course import lesson_book
+from tools.course.exercises import EXERCISES
+from tools.course.student_edition import contents, write
+from tools.lessons.run_lessons import COURSE
 
 STEPS = range(len(EXERCISES) + 1)
 # What is earned when the exercises up to one are done. A net "with normalization" has nothing of its own to write and
@@ -51,7 +52,7 @@ def test_the_score_rises_with_each_exercise(edition, totals, step):
     files = contents(EXERCISES[step:])
     for file, _ in EXERCISES[step - 1].places if step else ():
         (edition / file).write_bytes(files[file])
-    done = run(edition, sys.executable, "tools/score.py", "--json")
+    done = run(edition, sys.executable, "-m", "tools.course.score", "--json")
     assert done.returncode == 0, done.stderr
     board = json.loads(done.stdout)
     totals.append(board["total"])
@@ -64,14 +65,14 @@ def test_the_score_rises_with_each_exercise(edition, totals, step):
 
 @pytest.mark.parametrize("lesson", COURSE)
 def test_every_claim_of_the_solved_lessons_holds(edition, lesson):
-    done = run(edition, sys.executable, "tools/run_lessons.py", lesson)
+    done = run(edition, sys.executable, "-m", "tools.lessons.run_lessons", lesson)
     assert done.returncode == 0, done.stdout
     assert re.search(rf"^{lesson} .* all \d+ claims hold$", done.stdout, re.MULTILINE), done.stdout
     shutil.copy(edition / "build" / f"{lesson}.ipynb", edition / "notebooks")  # as JupyterLab would save it
 
 
 def test_the_submission_is_collected(edition):
-    done = run(edition, sys.executable, "tools/collect_submission.py")
+    done = run(edition, sys.executable, "-m", "tools.course.collect_submission")
     assert done.returncode == 0, done.stderr
     with zipfile.ZipFile(io.BytesIO((edition / "a2_code.zip").read_bytes())) as archive:
         names = archive.namelist()

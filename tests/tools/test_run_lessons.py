@@ -11,12 +11,14 @@ from xml.etree import ElementTree
 
 import nbformat
 import pytest
-import run_lessons
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from nbval.plugin import get_sanitize_patterns
 
-ROOT = Path(__file__).resolve().parent.parent
-SANITIZER = ROOT / "tools" / "nbval_sanitize.cfg"
+from tools.lessons import run_lessons
+
+ROOT = Path(__file__).resolve().parents[2]
+RUN_LESSONS = [sys.executable, "-m", "tools.lessons.run_lessons"]
+SANITIZER = ROOT / "tools" / "lessons" / "nbval_sanitize.cfg"
 
 
 def write_notebook(path, *cells):
@@ -51,7 +53,8 @@ def published(tmp_path_factory):
     (stranger / "kernel.json").write_text('{"argv": ["another-python"], "display_name": "", "language": "python"}')
     output = folder / "build"
     done = subprocess.run(
-        [sys.executable, ROOT / "tools" / "run_lessons.py", raising, sound, "--output", output],
+        [*RUN_LESSONS, raising, sound, "--output", output],
+        cwd=ROOT,
         capture_output=True,
         encoding="utf-8",
         stdin=subprocess.DEVNULL,
@@ -126,7 +129,8 @@ def test_stored_outputs_are_renewed_on_the_embedded_data_where_every_claim_holds
     nbformat.write(stale, sound)
     before = wrong.read_bytes()
     done = subprocess.run(
-        [sys.executable, ROOT / "tools" / "run_lessons.py", sound, wrong, "--store", "-o", tmp_path / "build"],
+        [*RUN_LESSONS, sound, wrong, "--store", "-o", tmp_path / "build"],
+        cwd=ROOT,
         capture_output=True,
         stdin=subprocess.DEVNULL,
         env={**os.environ, "CS231N_DATA": "cifar10"},
@@ -174,7 +178,8 @@ def test_a_lesson_can_go_on_after_a_cell_that_raises_and_is_not_stored_where_cod
     )
     before = pending.read_bytes()
     done = subprocess.run(
-        [sys.executable, ROOT / "tools" / "run_lessons.py", broken, pending, "--store", "-k", "-o", tmp_path / "build"],
+        [*RUN_LESSONS, broken, pending, "--store", "-k", "-o", tmp_path / "build"],
+        cwd=ROOT,
         capture_output=True,
         encoding="utf-8",
         stdin=subprocess.DEVNULL,
@@ -225,7 +230,8 @@ def test_ctrl_c_stops_with_one_line_and_leaves_no_kernel(tmp_path):
         "import os, pathlib, time\npathlib.Path('kernel').write_text(str(os.getpid()))\ntime.sleep(60)",
     )
     running = subprocess.Popen(
-        [sys.executable, ROOT / "tools" / "run_lessons.py", path, "--output", tmp_path / "build"],
+        [*RUN_LESSONS, path, "--output", tmp_path / "build"],
+        cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
