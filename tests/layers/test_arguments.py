@@ -13,18 +13,21 @@ from cs231n.arguments import (
     arrays,
     choice,
     class_labels,
+    epsilon,
     flag,
     float_array,
     float_type,
     hyperparameters,
     instance,
     integer,
+    layer_mode,
     number,
     path,
     require_shape,
     seed,
     sizes,
     upstream,
+    window_entries,
 )
 
 AFFINE = "x (N, D...), w (D, M), b (M)"
@@ -256,7 +259,37 @@ def test_labels_are_refused_under_the_callers_name_of_the_scores():
     assert "of the scores of X, got labels" in answer(class_labels, [3], (1, 3), "the scores of X")
 
 
-# Update rules' settings (those of layers are tested with the layers)
+# Settings of layers and update rules; what else a layer's settings must be is tested with the layer
+
+
+@pytest.mark.parametrize(
+    ("param", "words"),
+    [
+        (2, "TypeError: pool_param must be a dictionary, got int"),
+        ({"stride": 1}, "ValueError: pool_param must have the key 'pad', got {'stride': 1}"),
+        (
+            {"stride": 1, "pad": 0, "padding": 1},
+            "ValueError: pool_param must hold nothing but 'stride', 'pad', got 'padding'",
+        ),
+        ({"stride": 1, "pad": -1}, "ValueError: pool_param['pad'] must be an integer of at least 0, got -1"),
+        ({"stride": 0, "pad": 0}, "ValueError: pool_param['stride'] must be an integer of at least 1, got 0"),
+    ],
+)
+def test_entries_of_windows_are_complete_known_and_large_enough(param, words):
+    assert window_entries("pool_param", {"stride": np.int64(1), "pad": 0}, {"stride": 1, "pad": 0}) == [1, 0]
+    assert answer(window_entries, "pool_param", param, {"stride": 1, "pad": 0}) == words
+
+
+def test_a_layer_trains_or_is_tested():
+    assert [layer_mode("bn_param", {"mode": mode}) for mode in ("train", "test")] == ["train", "test"]
+    assert answer(layer_mode, "bn_param", {}) == "ValueError: bn_param['mode'] must be one of 'train', 'test', got None"
+
+
+def test_epsilon_is_above_zero_and_small_unless_given():
+    assert [epsilon("ln_param", param) for param in ({}, {"eps": 0.1})] == [1e-5, 0.1]
+    assert (
+        answer(epsilon, "ln_param", {"eps": 0}) == "ValueError: ln_param['eps'] must be a finite number above 0, got 0"
+    )
 
 
 def test_a_config_receives_the_defaults_that_it_lacks():

@@ -1,9 +1,11 @@
 """Odd and wrong arguments to every layer, loss, update rule and net.
 
-Whatever the shapes, types, memory layouts and values, results and gradients are those of PyTorch in float64. Of the
-mistakes that people make, a ValueError or TypeError names the argument. Nothing of the caller's is altered either way.
+Whatever the shapes, types, memory layouts and values, results and gradients are those of PyTorch in float64, and have
+the type of the arguments where these have one. Of the mistakes that people make, a ValueError or TypeError names the
+argument. Nothing of the caller's is altered either way.
 """
 
+import inspect
 import re
 import warnings
 from collections import namedtuple
@@ -25,6 +27,7 @@ from cs231n.classifiers.fc_net import FullyConnectedNet
 MODULES = layers, fast_layers, layer_utils, optim
 FUNCTIONS = {name: getattr(module, name) for module in MODULES for name in module.__all__}
 FLOATS = np.float16, np.float32, np.float64
+TYPES = (*FLOATS, np.int8, np.int64, np.bool_)
 RUNNING = "running_mean", "running_var"
 EXAMPLES = settings.default.max_examples  # of the profile
 
@@ -37,6 +40,7 @@ class Some:
 
     def __init__(self, draw, least):
         self.draw, self.least, self.rng = draw, least, np.random.default_rng(draw(seeds))
+        self.types = self.one_of(TYPES, *((dtype,) for dtype in TYPES))
 
     def size(self, least=None, most=3):
         return self.draw(st.integers(self.least if least is None else least, most))
@@ -47,9 +51,9 @@ class Some:
     def one_of(self, *values):
         return self.draw(st.sampled_from(values))
 
-    def array(self, shape, types=(*FLOATS, np.int8, np.int64, np.bool_), least=-2):
+    def array(self, shape, types=None, least=-2):
         """Quarters from ``least`` to 2, whose sums and products every type holds without rounding, in any layout."""
-        values = (self.rng.integers(4 * least, 9, shape) / 4).astype(self.one_of(*types))
+        values = (self.rng.integers(4 * least, 9, shape) / 4).astype(self.one_of(*(types or self.types)))
         return self.one_of(*LAYOUTS.values(), np.ndarray.tolist)(values)
 
     def labels(self, N, C):
@@ -117,6 +121,8 @@ def layer(name, layouts, oracle, kind="", backwards=("",)):
         for backward in backwards:
             gradients = backward(dout, cache)
             results += gradients if isinstance(gradients, tuple) else [gradients]
+            if "need_dx" in inspect.signature(backward).parameters:
+                assert snapshot(backward(dout, cache, need_dx=False)) == snapshot([None, *gradients[1:]])
         assert snapshot(cache) == before
         return results + [inputs["bn_param"][name] for name in RUNNING if "bn_param" in inputs]
 
@@ -352,13 +358,21 @@ def coarsest(value):
     return np.finfo(dtype if dtype.kind == "f" else float).eps
 
 
+def types_of(call):
+    """The floating-point types of a call's arrays, or the one that a net was asked for."""
+    if "dtype" in call:
+        return {np.dtype(call["dtype"])}
+    arrays = [np.asarray(value) for name, value in call.items() if isinstance(value, np.ndarray | list) and name != "y"]
+    return {array.dtype if array.dtype.kind == "f" else np.dtype(float) for array in arrays}
+
+
 @st.composite
 def calls(draw, row, least):
     return row.draw(Some(draw, least))
 
 
 @each_row
-@settings(max_examples=EXAMPLES // 8)
+@settings(max_examples=max(40, EXAMPLES // 8))
 @given(data=st.data())
 def test_results_and_gradients_are_pytorchs_whatever_the_arguments(row, data):
     call = data.draw(calls(row, least=1))
@@ -370,6 +384,9 @@ def test_results_and_gradients_are_pytorchs_whatever_the_arguments(row, data):
     for ours, theirs in zip(result, expected, strict=True):
         assert np.shape(ours) == theirs.shape
         assert_allclose(ours, theirs, rtol=0, atol=tolerance)
+    own = result[: -len(RUNNING)] if "bn_param" in call else result  # running averages are float64
+    if len(types_of(call)) == 1:
+        assert {array.dtype for array in own if hasattr(array, "dtype")} == types_of(call)  # a net's loss is a float
 
 
 def mistakes(name, value):

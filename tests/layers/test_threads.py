@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import threading
 import warnings
 
@@ -45,11 +44,6 @@ def test_the_parts_are_worked_on_at_the_same_time(two_threads):
     share_out(lambda images: meeting.wait(), 2)
 
 
-def test_blas_has_one_thread_during_the_work_and_its_own_number_again_afterwards(two_threads):
-    assert share_out(lambda images: blas_threads(), 2) == [1, 1]
-    assert blas_threads() == 2
-
-
 @pytest.mark.parametrize("failing", [0, 1])
 @pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
 def test_an_error_in_any_part_is_raised_when_all_work_has_ended(two_threads, failing, error):
@@ -59,11 +53,11 @@ def test_an_error_in_any_part_is_raised_when_all_work_has_ended(two_threads, fai
         if images.start == failing:
             raise error("in a part")
         threading.Event().wait(0.05)
-        ended.append(images.start)
+        ended.append((images.start, blas_threads()))
 
     with pytest.raises(error, match="in a part"):
         share_out(work, 2)
-    assert ended == [1 - failing]
+    assert ended == [(1 - failing, 1)]
     assert blas_threads() == 2
 
 
@@ -113,7 +107,7 @@ def test_without_a_known_blas_there_is_one_thread(monkeypatch):
 def test_of_several_blas_libraries_the_one_with_most_threads_counts(monkeypatch):
     class Libraries:
         def info(self):
-            return [{"num_threads": 2}, {"num_threads": 3}]
+            return [{"num_threads": 2}, {"num_threads": 3}, {"num_threads": 1}]
 
         def limit(self, limits):
             return contextlib.nullcontext()
@@ -128,11 +122,6 @@ def test_only_blas_is_held(two_threads):
     with threadpool_limits(2, user_api="openmp"), one_blas_thread():
         libraries = ThreadpoolController().info()
     assert {library["num_threads"] for library in libraries if library["user_api"] == "openmp"} == {2}
-
-
-def test_a_thread_says_whose_it_is(two_threads):
-    _, other = share_out(lambda part: threading.current_thread().name, 2)
-    assert re.fullmatch(r"cs231n_\d+", other)
 
 
 def test_blas_can_be_held_for_longer_than_one_call(two_threads):
