@@ -22,13 +22,13 @@ from types import SimpleNamespace
 ROOT = Path(__file__).resolve().parents[2]
 EXERCISES = [
     SimpleNamespace(name=name, lesson="Counting", section=1, points=4)
-    for name in ("right", "half", "missing", "endless", "deadly", "untested", "halfway missing")
+    for name in ("right", "half", "missing", "endless", "deadly", "leaving", "untested", "halfway missing")
 ]
 """
 
 TESTS = """
 import os
-import time
+import sys
 import pytest
 from hints import require
 
@@ -69,6 +69,14 @@ def test_deadly():
 @exercise("deadly", 1)
 def test_after():
     pass
+
+@exercise("leaving", 2)
+def test_leaving():
+    sys.exit(0)
+
+@exercise("leaving", 2)
+def test_interrupting():
+    raise KeyboardInterrupt
 
 @exercise("halfway missing", 2)
 def test_of_what_is_there():
@@ -119,10 +127,11 @@ def test_every_exercise_gets_what_its_tests_are_worth(workbook):
         "missing": (0, "not implemented yet", "missing: lesson Counting, section 1"),
         "endless": (1, "timed out", "stopped after 2 s: does a loop never end?"),
         "deadly": (1, "wrong", "the test ended Python itself"),
+        "leaving": (0, "wrong", "SystemExit: 0"),
         "untested": (0, "wrong", "it has no tests"),
         "halfway missing": (2, "not implemented yet", "another: lesson Counting, section 1"),
     }
-    assert (board["total"], board["points"]) == (10, 28)
+    assert (board["total"], board["points"]) == (10, 32)
     assert set(board["exercises"][0]) == {"name", "lesson", "section", "points", "earned", "state", "hint"}
 
 
@@ -130,7 +139,7 @@ def test_code_that_cannot_be_imported_is_placed(workbook):
     (workbook / "tests" / "exercises" / "test_counting.py").write_text("import layers\n")
     (workbook / "layers.py").write_text("def f(x):\n    return (x\n")
     text = run_score(workbook)
-    assert "0 of 28 points" in text
+    assert "0 of 32 points" in text
     assert re.findall(r"SyntaxError: .* \(layers\.py, line 2\)", text) != []
     assert len(re.findall("SyntaxError", text)) == 1
 

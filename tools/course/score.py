@@ -8,15 +8,12 @@ import argparse
 import json
 import multiprocessing
 import os
-import re
 import sys
 import textwrap
-import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import pytest
 from tqdm import tqdm
 
@@ -26,7 +23,13 @@ DONE, PENDING, WRONG, TIMED_OUT = "done", "not implemented yet", "wrong", "timed
 SIGNS = {DONE: "✓", PENDING: "☐", WRONG: "✗", TIMED_OUT: "✗"}
 TESTS = ROOT / "tests" / "exercises"
 START_LIMIT = 100  # seconds for the imports, before the first test
-WAITING = 6  # times as long may a test take that does not compute, or gets little of a busy machine
+OPTIONS = [
+    f"-c{ROOT / 'pyproject.toml'}",
+    "--override-ini=addopts=--strict-markers",
+    "--override-ini=filterwarnings=ignore",
+    "--continue-on-collection-errors",
+    "-pno:cacheprovider",
+]
 
 
 @dataclass
@@ -63,34 +66,28 @@ class Reporter:
 
     def pytest_collection_modifyitems(self, items):
         items[:] = [item for item in items if part_id(item.nodeid) not in self.finished]
-        marks = {part_id(item.nodeid): item.get_closest_marker("exercise").args for item in items}
-        self.pipe.send(("collected", marks))
+        self.pipe.send(
+            ("collected", {part_id(item.nodeid): item.get_closest_marker("exercise").args for item in items})
+        )
 
-    def pytest_collectreport(self, report):
-        if report.failed:
-            # What is wrong is said last, after where it is.
-            text = str(report.longrepr).strip()
-            places = re.findall(r'File "([^"]+)", line (\d+)|^(\S+\.py):(\d+): ', text, re.MULTILINE)
-            file, line = [part for part in places[-1] if part] if places else (None, None)
-            what = text.splitlines()[-1].removeprefix("E").strip()
-            self.pipe.send(("not collected", f"{what} ({Path(file).name}, line {line})" if file else what))
+    def pytest_exception_interact(self, node, call):
+        if isinstance(node, pytest.Collector):
+            error = call.excinfo.value
+            self.pipe.send(("not collected", hint_of(error.__cause__ or error)))
 
     def pytest_runtest_logstart(self, nodeid):
         self.pipe.send(("begun", part_id(nodeid)))
 
-    def pytest_exception_interact(self, node, call):
-        if isinstance(node, pytest.Item):
-            self.pipe.send(("outcome", part_id(node.nodeid), WRONG, hint_of(call.excinfo.value)))
+    def pytest_runtest_makereport(self, item, call):
+        if call.excinfo:
+            is_pending = call.excinfo.errisinstance(pytest.skip.Exception)
+            hint = str(call.excinfo.value) if is_pending else hint_of(call.excinfo.value)
+            self.pipe.send(("outcome", part_id(item.nodeid), PENDING if is_pending else WRONG, hint))
 
-    def pytest_runtest_logreport(self, report):
-        if report.skipped:
-            reason = report.longrepr[-1].removeprefix("Skipped: ")
-            self.pipe.send(("outcome", part_id(report.nodeid), PENDING, reason))
-        elif report.when == "teardown":
-            self.pipe.send(("ended", part_id(report.nodeid)))
-
-    def pytest_sessionfinish(self):
-        self.pipe.send(("finished",))
+    def pytest_sessionfinish(self, exitstatus):
+        # A test can also end the session, by KeyboardInterrupt, and not the process.
+        if exitstatus not in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR):
+            self.pipe.send(("finished",))
 
 
 def part_id(nodeid):
@@ -116,21 +113,10 @@ def work(pipe, finished):
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
-        os.chdir(ROOT)
-        os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-        os.environ.pop("PYTEST_ADDOPTS", None)
-        options = [
-            "-c",
-            str(ROOT / "pyproject.toml"),
-            "-p",
-            "no:cacheprovider",
-            "--continue-on-collection-errors",
-            "-o",
-            "addopts=--strict-markers",
-            "-o",
-            "filterwarnings=ignore",
-        ]
-        pytest.main([*options, str(TESTS)], plugins=[Reporter(pipe, finished)])
+    os.chdir(ROOT)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    os.environ.pop("PYTEST_ADDOPTS", None)
+    pytest.main([*OPTIONS, str(TESTS)], plugins=[Reporter(pipe, finished)])
 
 
 # In the process that counts
@@ -139,10 +125,13 @@ def work(pipe, finished):
 def run_tests(limit):
     """Run the tests of the exercises, in another process, which is ended and begun anew when a test hangs.
 
+    Not by pytest-xdist and pytest-timeout: a thread cannot stop code that keeps Python's lock, a signal cannot stop
+    code that catches everything, and of a process that ended, xdist does not know what its test was worth.
+
     Parameters
     ----------
     limit : float
-        Seconds that a test may compute.
+        Seconds that a test may take.
 
     Returns
     -------
@@ -153,72 +142,42 @@ def run_tests(limit):
     context = multiprocessing.get_context("spawn")
     parts, finished, problem = {}, set(), None
     # On a terminal only; it goes away at the end.
-    bar = tqdm(desc="score", unit="test", disable=None, leave=False, delay=2)
-    while True:
-        pipe, other_end = context.Pipe(duplex=False)
-        process = context.Process(target=work, args=(other_end, finished), daemon=True)
-        process.start()
-        other_end.close()
-        running, complete, begun = None, False, (time.monotonic(), 0)
-        try:
-            while not is_overdue(process, begun, limit if running else START_LIMIT):
-                if not pipe.poll(0.2):
-                    continue
-                kind, *details = pipe.recv()
-                if kind == "collected":
-                    for part, (exercise, points) in details[0].items():
-                        parts.setdefault(part, Part(exercise, points))
-                    bar.total = len(parts)
-                elif kind == "not collected":
-                    problem = problem or (WRONG, details[0])
-                elif kind == "begun":
-                    running = details[0]
-                    begun = time.monotonic(), seconds_computed(process)
-                    bar.update(list(parts).index(running) - bar.n)
-                elif kind == "outcome":
-                    parts[details[0]].add(*details[1:])
-                elif kind == "ended":
-                    running = None
-                elif kind == "finished":
-                    complete = True
-                    break
-            else:
-                if not running:
-                    problem = TIMED_OUT, f"the tests did not begin within {START_LIMIT} s of computing"
-                else:
-                    parts[running].add(TIMED_OUT, f"stopped after {limit:g} s: does a loop never end?")
-        except EOFError:
+    with tqdm(desc="score", unit="test", disable=None, leave=False, delay=2) as bar:
+        while True:
+            pipe, other_end = context.Pipe(duplex=False)
+            process = context.Process(target=work, args=(other_end, finished), daemon=True)
+            process.start()
+            other_end.close()
+            running = None
+            try:
+                while pipe.poll(limit if running else START_LIMIT):
+                    kind, *details = pipe.recv()
+                    if kind == "collected":
+                        for part, (exercise, points) in details[0].items():
+                            parts.setdefault(part, Part(exercise, points))
+                        bar.total = len(parts)
+                    elif kind == "not collected":
+                        problem = problem or (WRONG, details[0])
+                    elif kind == "begun":
+                        running = details[0]
+                        bar.update(list(parts).index(running) - bar.n)
+                    elif kind == "outcome":
+                        parts[details[0]].add(*details[1:])
+                    elif kind == "finished":
+                        return parts, problem
+                end = TIMED_OUT, f"stopped after {limit:g} s: does a loop never end?"
+                no_start = TIMED_OUT, f"the tests did not begin within {START_LIMIT} s"
+            except EOFError:
+                end = WRONG, "the test ended Python itself"
+                no_start = WRONG, "Python ended before the tests began"
+            finally:
+                process.kill()
+                process.join()
             if not running:
-                problem = problem or (WRONG, "Python ended before the tests began")
-            else:
-                parts[running].add(WRONG, "the test ended Python itself")
-        finally:
-            process.kill()
-            process.join()
-        if complete or not running:
-            bar.close()
-            return parts, problem
-        finished |= {part for part in parts if part == running or is_over(part, running, parts)}
-
-
-def is_overdue(process, begun, limit):
-    """Whether a process has computed for too long since it had begun, or waited for too long."""
-    wall, computed = begun
-    return seconds_computed(process) - computed > limit or time.monotonic() - wall > WAITING * limit
-
-
-def seconds_computed(process):
-    try:
-        times = psutil.Process(process.pid).cpu_times()
-    except psutil.Error:  # it has ended
-        return 0
-    return times.user + times.system
-
-
-def is_over(part, running, parts):
-    """Tests run in the order in which they were collected."""
-    order = list(parts)
-    return order.index(part) < order.index(running)
+                return parts, problem or no_start
+            parts[running].add(*end)
+            # Tests run in the order in which they were collected.
+            finished.update(list(parts)[: list(parts).index(running) + 1])
 
 
 def scoreboard(parts, problem):
@@ -285,7 +244,7 @@ def main(arguments=None):
         type=float,
         default=10,
         metavar="SECONDS",
-        help="how long a test may compute (default: %(default)s)",
+        help="how long a test may take (default: %(default)s)",
     )
     options = parser.parse_args(arguments)
     # A Windows console whose code page lacks the signs gets question marks.
