@@ -4,36 +4,33 @@ import errno
 import io
 import os
 import pickle
-import re
 import shutil
 import warnings
-import zipfile
 from functools import partial
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal, assert_equal
+from numpy.testing import assert_equal
 
-from cs231n import files, optim
-from cs231n.checkpoints import describe, latest_checkpoint, load, save
+from cs231n import optim
+from cs231n.checkpoints import latest_checkpoint, load, save
 from cs231n.classifiers.cnn import ThreeLayerConvNet
 from cs231n.classifiers.fc_net import FullyConnectedNet
 from cs231n.progress import progress_bar
 from cs231n.solver import NonFiniteLossWarning, Solver
 
 
-def examples(seed=0, train=40, val=30, shape=(6,)):
+def examples(seed=0, train=40, shape=(6,)):
     """Three classes that overlap, so that accuracies go up and down."""
     rng = np.random.default_rng(seed)
     data = {}
-    for split, size in (("train", train), ("val", val)):
+    for split, size in (("train", train), ("val", 30)):
         labels = data[f"y_{split}"] = rng.integers(0, 3, size)
         data[f"X_{split}"] = rng.standard_normal((size, *shape)) + labels.reshape(-1, *[1] * len(shape))
     return data
 
 
 DATA = examples()
-IMAGES = examples(shape=(1, 4, 4))
 SETTINGS = {
     "update_rule": "adam",
     "optim_config": {"learning_rate": 0.02},
@@ -58,15 +55,20 @@ def convnet(init=0):
 
 
 class NoisyNet(FullyConnectedNet):
-    """Trains on blurred inputs, and has a random generator for that."""
+    """Trains on blurred inputs, has a random generator for that, and notes its steps."""
 
     def __init__(self, init=0):
         np.random.seed(init)
         super().__init__([7], 6, 3)
-        self.rng = np.random.default_rng(init)
+        self.rng, self.losses, self._steps = np.random.default_rng(init), [], 0
 
     def loss(self, X, y=None):
-        return super().loss(X if y is None else X + self.rng.standard_normal(X.shape), y)
+        if y is None:
+            return super().loss(X)
+        loss, grads = super().loss(X + self.rng.standard_normal(X.shape), y)
+        self.losses.append(loss)
+        self._steps += 1
+        return loss, grads
 
 
 def run(folder, model=None, data=DATA, **arguments):
@@ -106,13 +108,11 @@ def checkpoint(tmp_path):
 
 
 MODELS = {
-    **{rule: (net, DATA, {"update_rule": rule}) for rule in optim.__all__},
+    "batch norm and dropout": (net, DATA, {}),
     "layer norm": (lambda init=0: net(init, normalization="layernorm", dtype=np.float64, reg=0.01), DATA, {}),
-    "no layer state": (lambda init=0: net(init, normalization=None, dropout_keep_ratio=1), DATA, {}),
-    "masks from a seed": (lambda init=0: net(init, seed=4), DATA, {}),
     "a generator of its own": (NoisyNet, DATA, {}),
     "nothing sampled": (net, DATA, {"num_train_samples": None, "num_val_samples": None}),
-    "convnet": (convnet, IMAGES, {}),
+    "convnet": (convnet, examples(shape=(1, 4, 4)), {"update_rule": "sgd_momentum"}),
 }
 
 
@@ -124,6 +124,7 @@ def test_a_run_resumed_from_any_epoch_ends_with_the_same_bits(tmp_path, make, da
         folder = tmp_path / str(epoch)
         folder.mkdir()
         solver = resume(shutil.copy(tmp_path / f"run_epoch_{epoch}.npz", folder), make(init=9), data)
+        assert type(solver.epoch) is int
         np.random.rand(17)  # between resume and train, the reader may do what he likes
         solver.train()
         assert_equal(outcome(solver), expected)
@@ -132,31 +133,8 @@ def test_a_run_resumed_from_any_epoch_ends_with_the_same_bits(tmp_path, make, da
         assert sorted(os.listdir(folder)) == [f"run_epoch_{n}.npz" for n in range(epoch, 6)]
 
 
-def test_a_run_resumed_again_and_again_ends_with_the_same_bits(tmp_path):
-    expected = outcome(run(tmp_path))
-    for epoch in range(2, 6):
-        path = tmp_path / "run_epoch_1.npz" if epoch == 2 else tmp_path / f"again_epoch_{epoch - 1}.npz"
-        solver = resume(path, checkpoint_name=tmp_path / "again")
-        if epoch < 5:
-            solver.model.loss = interrupted_after(5, solver.model.loss)
-        solver.train()
-        assert solver.interrupted is (epoch < 5)
-    assert_equal(outcome(solver), expected)
-
-
-def test_an_interrupted_run_without_a_checkpoint_names_none(tmp_path, checkpoint, capsys):
-    solver = Solver(net(), DATA, **SETTINGS, checkpoint_name=tmp_path / "run")
-    solver.model.loss = interrupted_after(3, solver.model.loss)
-    solver.train()
-    assert re.fullmatch(r"Interrupted after 3 iterations: .*\(val_acc 0.\d{6}\)\n", capsys.readouterr().out)
-    solver = resume(checkpoint, num_epochs=2)
-    solver.model.loss = interrupted_after(3, solver.model.loss)
-    solver.train()
-    assert capsys.readouterr().out.endswith(f"; Solver.resume goes on from {checkpoint}\n")
-
-
 def interrupted_after(updates, loss):
-    """A model's loss that lets so many updates pass, an epoch of five and no more, and then is interrupted."""
+    """A model's loss that lets so many updates pass and then is interrupted; an epoch has five."""
     calls = []
 
     def limited(X, y=None):
@@ -169,20 +147,27 @@ def interrupted_after(updates, loss):
     return limited
 
 
-def test_these_runs_have_their_best_before_their_end(tmp_path):
-    solver = run(tmp_path)
-    assert solver.val_acc_history[-1] < solver.best_val_acc
-    last = load(tmp_path / "run_epoch_5.npz")
-    assert not np.array_equal(last["params"]["W1"], last["best_params"]["W1"])
-    assert not np.array_equal(last["bn_params"][0]["running_mean"], last["best_bn_params"][0]["running_mean"])
+def test_a_run_interrupted_and_resumed_again_and_again_ends_with_the_same_bits(tmp_path, capsys):
+    expected = outcome(run(tmp_path))
+    path = tmp_path / "run_epoch_1.npz"
+    for updates, goes_on_from in ((3, path), (7, tmp_path / "again_epoch_2.npz"), (5, tmp_path / "again_epoch_3.npz")):
+        solver = resume(path, checkpoint_name=tmp_path / "again")
+        solver.model.loss = interrupted_after(updates, solver.model.loss)
+        solver.train()
+        assert solver.interrupted
+        assert capsys.readouterr().out.endswith(f"; Solver.resume goes on from {goes_on_from}\n")
+        path = goes_on_from
+    solver = resume(path)
+    solver.train()
+    assert_equal(outcome(solver), expected)
 
 
 def test_a_second_call_of_train_is_resumed_too(tmp_path):
-    solver = run(tmp_path, num_epochs=2)
+    solver = run(tmp_path, NoisyNet(), num_epochs=2)
     solver.train()
     expected = outcome(solver)
     for epoch in (1, 2, 3, 4):
-        solver = resume(tmp_path / f"run_epoch_{epoch}.npz", checkpoint_name=tmp_path / "resumed")
+        solver = resume(tmp_path / f"run_epoch_{epoch}.npz", NoisyNet(9), checkpoint_name=tmp_path / "resumed")
         solver.train()
         if epoch < 3:
             assert solver.epoch == 2
@@ -190,20 +175,16 @@ def test_a_second_call_of_train_is_resumed_too(tmp_path):
         assert_equal(outcome(solver), expected)
 
 
-def test_a_run_may_be_lengthened(tmp_path):
-    expected = outcome(run(tmp_path, num_epochs=7))
-    run(tmp_path, num_epochs=3)
-    solver = resume(tmp_path / "run_epoch_3.npz", num_epochs=7)
-    solver.train()
-    assert_equal(outcome(solver), expected)
-
-
 def test_a_finished_run_leaves_its_best_parameters_in_the_model(tmp_path):
-    expected = run(tmp_path)
+    finished = run(tmp_path)
+    assert finished.val_acc_history[-1] < finished.best_val_acc
+    last = load(tmp_path / "run_epoch_5.npz")
+    assert not np.array_equal(last["params"]["W1"], last["best_params"]["W1"])
+    assert not np.array_equal(last["bn_params"][0]["running_mean"], last["best_bn_params"][0]["running_mean"])
     solver = resume(tmp_path / "run_epoch_5.npz", num_epochs=2)
     solver.train()
     assert solver.epoch == 5
-    assert_equal(solver.model.params, expected.best_params)
+    assert_equal(solver.model.params, finished.best_params)
 
 
 def test_log_lines_go_on_where_the_run_stopped(tmp_path, capsys):
@@ -213,15 +194,14 @@ def test_log_lines_go_on_where_the_run_stopped(tmp_path, capsys):
     assert capsys.readouterr().out.splitlines() == lines[lines.index(next(x for x in lines if "Epoch 3" in x)) + 1 :]
 
 
-def test_the_progress_bar_goes_on_where_the_run_stopped(tmp_path, checkpoint, monkeypatch):
+def test_a_run_may_be_lengthened_and_its_progress_bar_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    expected = outcome(run(tmp_path, num_epochs=3))
+    run(tmp_path, num_epochs=1)
     bars = []
-
-    def watched_bar(total, description, unit):
-        bars.append(progress_bar(total, description, unit))
-        return bars[0]
-
-    monkeypatch.setattr("cs231n.solver.progress_bar", watched_bar)
-    resume(checkpoint, num_epochs=3).train()
+    monkeypatch.setattr("cs231n.solver.progress_bar", lambda *of: bars.append(progress_bar(*of)) or bars[0])
+    solver = resume(tmp_path / "run_epoch_1.npz", num_epochs=3)
+    solver.train()
+    assert_equal(outcome(solver), expected)
     assert (bars[0].initial, bars[0].total) == (5, 15)
 
 
@@ -239,12 +219,9 @@ def test_a_rule_of_the_reader_s_own_is_given_again(tmp_path, rule):
     assert_equal(outcome(solver), expected)
 
 
-def test_what_a_run_was_given_may_be_given_again(checkpoint):
+def test_what_a_run_was_given_may_be_given_again_and_the_reader_s_settings_may_be_others(checkpoint):
     resume(checkpoint, **SETTINGS)
-    resume(checkpoint, update_rule=optim.adam)
-
-
-def test_the_readers_settings_may_be_others(checkpoint):
+    resume(checkpoint, update_rule=optim.adam, data={**DATA, "X_train": np.asfortranarray(DATA["X_train"])})
     chosen = {"num_epochs": 9, "print_every": 3, "verbose": True, "nonfinite": "stop", "checkpoint_name": None}
     solver = resume(checkpoint, **chosen)
     assert {name: getattr(solver, name) for name in chosen} == chosen
@@ -254,23 +231,9 @@ def test_checkpoints_of_a_resumed_run_stand_beside_its_own(tmp_path, monkeypatch
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     resume(shutil.copy(checkpoint, "renamed.npz"), num_epochs=2).train()
-    assert sorted(os.listdir()) == ["renamed.npz", "renamed_epoch_2.npz"]
     resume(os.path.join("..", checkpoint.name), num_epochs=2).train()
     assert sorted(os.listdir()) == ["renamed.npz", "renamed_epoch_2.npz"]
     assert (tmp_path / "run_epoch_2.npz").exists()
-
-
-def test_what_was_given_is_not_altered_by_a_resumed_run(checkpoint):
-    model = net(init=9)
-    arrays, before = dict(model.params), {name: w.copy() for name, w in model.params.items()}
-    content = checkpoint.read_bytes()
-    solver = resume(checkpoint, model, num_epochs=2)
-    best = {name: w.copy() for name, w in solver.best_params.items()}
-    solver.best_val_acc = 1  # nothing is better, so nothing replaces it
-    solver.train()
-    assert_equal(arrays, before)
-    assert_equal(solver.best_params, best)
-    assert checkpoint.read_bytes() == content
 
 
 class NeverFinite:
@@ -294,31 +257,24 @@ def test_a_loss_that_was_reported_is_not_reported_again(tmp_path):
     assert len(solver.loss_history) == 25
 
 
-# What is of another run
-
-
 @pytest.mark.parametrize(
     ("other", "message"),
     [
         ({"model": net(hidden_dims=(8, 6))}, r"model.params.W1 was float32 \(6, 7\) and is float32 \(6, 8\)"),
-        ({"model": net(hidden_dims=(7,))}, "model.params.gamma2 is missing"),
         ({"model": net(normalization=None)}, "model.params.gamma1 is missing"),
         ({"model": net(normalization="layernorm")}, "model.normalization was batchnorm and is layernorm"),
-        ({"model": net(dtype=np.float64)}, "model.params.W1 was float32 .* and is float64"),
         ({"model": net(dropout_keep_ratio=0.5)}, "model.dropout_param.p was 0.8 and is 0.5"),
-        ({"model": net(dropout_keep_ratio=1)}, "model.use_dropout was True and is False"),
         ({"model": net(seed=4)}, "model.dropout_param.seed is new"),
-        ({"model": net(reg=0.1)}, "model.reg was 0.0 and is 0.1"),
         ({"model": NoisyNet()}, "model.class was FullyConnectedNet and is NoisyNet"),
-        ({"data": examples(seed=1)}, r"data.y_train was int64 \(40,\) of CRC-32 [0-9a-f]{8} and is int64"),
         ({"data": examples(train=41)}, r"data.X_train was float64 \(40, 6\) of .* and is float64 \(41, 6\)"),
+        (
+            {"data": {**DATA, "y_train": DATA["y_train"][::-1]}},
+            r"data.y_train was int64 \(40,\) of CRC-32 [0-9a-f]{8} ",
+        ),
         ({"data": {**DATA, "X_val": DATA["X_val"].astype(np.float32)}}, "data.X_val was float64 .* and is float32"),
         ({"data": {**DATA, "y_val": 1 - DATA["y_val"] % 2}}, r"data.y_val was int64 .* and is int64"),
         ({"update_rule": "rmsprop"}, "update_rule was adam and is rmsprop"),
-        ({"update_rule": own_rule}, "update_rule was adam and is own_rule"),
         ({"optim_config": {"learning_rate": 1.0}}, "optim_config.learning_rate was 0.02 and is 1.0"),
-        ({"optim_config": {}}, "optim_config.learning_rate is missing"),
-        ({"optim_config": {"learning_rate": 0.02, "beta1": 0.5}}, "optim_config.beta1 is new"),
         ({"lr_decay": 1.0}, "lr_decay was 0.9 and is 1.0"),
         ({"batch_size": 10}, "batch_size was 8 and is 10"),
         ({"num_train_samples": None}, "num_train_samples was 20 and is None"),
@@ -326,56 +282,11 @@ def test_a_loss_that_was_reported_is_not_reported_again(tmp_path):
     ],
 )
 def test_what_differs_from_the_run_is_named(checkpoint, other, message):
-    content, model = checkpoint.read_bytes(), other.get("model", net(init=9))
+    model = other.get("model", net(init=9))
     before = {name: w.copy() for name, w in model.params.items()}
     with pytest.raises(ValueError, match=rf"run_epoch_1.npz belongs to another run: .*{message}.*or train anew"):
         resume(checkpoint, **{**other, "model": model})
     assert_equal(model.params, before)
-    assert checkpoint.read_bytes() == content
-
-
-def test_the_epoch_of_a_resumed_run_is_a_plain_number(checkpoint):
-    assert type(resume(checkpoint).epoch) is int
-
-
-def test_data_with_one_other_value_are_other_data():
-    def described(X):
-        data = {"X_train": X, "y_train": np.zeros(4, int), "X_val": X[:1], "y_val": np.zeros(1, int)}
-        return describe(Solver(NeverFinite(), data))["data"]["X_train"]
-
-    X = np.arange(8.0).reshape(4, 2)
-    was = described(X)
-    assert described(np.asfortranarray(X)) == was
-    X[3, 1] += 1
-    assert described(X) != was
-
-
-class Counting(FullyConnectedNet):
-    """A net that counts its steps, and lists their losses."""
-
-    _steps = 0
-
-    def __init__(self):
-        super().__init__([7], 6, 3)
-        self.losses = []
-
-    def loss(self, X, y=None):
-        result = super().loss(X, y)
-        if y is not None:
-            self._steps += 1
-            self.losses.append(result[0])
-        return result
-
-
-def test_what_a_model_notes_for_itself_is_not_compared(tmp_path):
-    run(tmp_path, Counting(), num_epochs=1)
-    solver = resume(tmp_path / "run_epoch_1.npz", Counting())
-    assert solver.model.losses == []
-
-
-def test_unknown_keywords_are_answered_by_their_name(checkpoint):
-    with pytest.raises(TypeError, match="unexpected keyword argument 'epochs'"):
-        resume(checkpoint, epochs=3)
 
 
 # What is no checkpoint
@@ -394,36 +305,15 @@ def npz(**arrays):
     return buffer.getvalue()
 
 
-def npy(array):
-    buffer = io.BytesIO()
-    np.save(buffer, array)
-    return buffer.getvalue()
-
-
-def zipped(name, content):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(name, content)
-    return buffer.getvalue()
-
-
 OBJECTS = np.array([Mkdir()], dtype=object)
 FOREIGN = {
     "nothing": lambda content: b"",
-    "text": lambda content: b"not a checkpoint",
     "pickle": lambda content: pickle.dumps(Mkdir()),
-    "array": lambda content: npy(np.ones(3)),
-    "array of objects": lambda content: npy(OBJECTS),
     "other arrays": lambda content: npz(W1=np.ones(3)),
-    "objects": lambda content: npz(tree=OBJECTS),
     "objects beside a tree": lambda content: npz(tree=np.array("{}"), W1=OBJECTS),
     "no JSON": lambda content: npz(tree=np.array("no JSON")),
-    "another tree": lambda content: npz(tree=np.array('{"dict": {"epoch": 3}}')),
     "another version": lambda content: npz(tree=np.array('{"dict": {"format": 99}}')),
-    "a text member": lambda content: zipped("tree", b"{}"),
-    "ten bytes": lambda content: content[:10],
     "half": lambda content: content[: len(content) // 2],
-    "all but a byte": lambda content: content[:-1],
 }
 
 
@@ -440,7 +330,7 @@ def test_an_altered_byte_is_noticed_or_makes_no_difference(checkpoint):
     content, expected = checkpoint.read_bytes(), load(checkpoint)
     rng = np.random.default_rng(0)
     refused = 0
-    for at in rng.choice(len(content), 400, replace=False):
+    for at in rng.choice(len(content), 40, replace=False):
         altered = bytearray(content)
         altered[at] ^= rng.integers(1, 256)
         checkpoint.write_bytes(altered)
@@ -449,33 +339,16 @@ def test_an_altered_byte_is_noticed_or_makes_no_difference(checkpoint):
         except ValueError as error:
             assert str(error).startswith(f"{checkpoint} is not a checkpoint, or damaged (")
             refused += 1
-    assert refused > 200
-
-
-def test_an_altered_weight_is_noticed(checkpoint):
-    content = bytearray(checkpoint.read_bytes())
-    weight = load(checkpoint)["params"]["W1"].tobytes()
-    content[content.index(weight)] ^= 1
-    checkpoint.write_bytes(content)
-    with pytest.raises(ValueError, match=r"or damaged \(Bad CRC-32 for file 'params/W1.npy'\)"):
-        resume(checkpoint)
-
-
-def test_a_missing_checkpoint_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"there is no checkpoint .*run_epoch_3.npz: name a file .* finds the"):
-        resume(tmp_path / "run_epoch_3.npz")
+    assert refused > 20
 
 
 def test_where_no_checkpoint_was_found_there_is_none_to_resume(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"there is no checkpoint .*run_epoch_3.npz: name a file .* finds the"):
+        resume(tmp_path / "run_epoch_3.npz")
     with pytest.raises(TypeError, match="^path must be a string or a path, got NoneType"):
         resume(latest_checkpoint(tmp_path / "run"))
     with pytest.raises(TypeError, match="^checkpoint_name must be a string or a path, got NoneType"):
         latest_checkpoint(None)
-
-
-def test_a_file_that_cannot_be_read_is_the_system_s_to_report(tmp_path):
-    with pytest.raises(OSError, match=str(tmp_path)):
-        resume(tmp_path)
 
 
 # Writing
@@ -503,27 +376,13 @@ def test_where_the_disk_is_full_the_last_good_checkpoint_stays(tmp_path, checkpo
         assert checkpoint.read_bytes() == content
 
 
-def test_a_folder_that_becomes_read_only_is_told(tmp_path, checkpoint, monkeypatch):
-    def read_only(*_):
-        raise PermissionError(errno.EACCES, "Permission denied")
-
-    monkeypatch.setattr(files, "open", read_only, raising=False)
-    with pytest.raises(PermissionError, match=r"run_epoch_2.npz cannot be written \(Permission denied\)"):
-        resume(checkpoint, num_epochs=3).train()
-    assert os.listdir(tmp_path) == ["run_epoch_1.npz"]
-
-
-def test_a_folder_that_cannot_be_written_is_told_before_training(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
-    solver = Solver(net(), DATA, **SETTINGS, checkpoint_name=tmp_path / "run")
-    with pytest.raises(PermissionError, match="the folder .* cannot be written: change its permissions"):
-        solver.train()
-    assert solver.loss_history == []
-
-
-def test_a_missing_folder_is_told_before_training(tmp_path):
+def test_a_folder_that_is_missing_or_read_only_is_told_before_training(tmp_path, monkeypatch):
     solver = Solver(net(), DATA, **SETTINGS, checkpoint_name=tmp_path / "missing" / "run")
     with pytest.raises(FileNotFoundError, match="there is no folder .*missing: make it first"):
+        solver.train()
+    (tmp_path / "missing").mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(PermissionError, match="the folder .*missing cannot be written: change its permissions"):
         solver.train()
     assert solver.loss_history == []
 
@@ -536,17 +395,10 @@ def test_an_interruption_while_writing_leaves_the_earlier_checkpoints(tmp_path, 
         if len(written) == 3:
             raise KeyboardInterrupt
 
-    (tmp_path / "undisturbed").mkdir()
-    expected = outcome(run(tmp_path / "undisturbed"))
-    shutil.rmtree(tmp_path / "undisturbed")
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", interrupted_at_the_third)
-        assert run(tmp_path).interrupted is True
+    monkeypatch.setattr(os, "fsync", interrupted_at_the_third)
+    assert run(tmp_path).interrupted is True
     assert sorted(os.listdir(tmp_path)) == ["run_epoch_1.npz", "run_epoch_2.npz"]
     assert f"; Solver.resume goes on from {tmp_path / 'run_epoch_2.npz'}" in capsys.readouterr().out
-    solver = resume(tmp_path / "run_epoch_2.npz")
-    solver.train()
-    assert_equal(outcome(solver), expected)
 
 
 def test_what_a_killed_run_left_half_written_is_removed(tmp_path, checkpoint):
@@ -557,7 +409,7 @@ def test_what_a_killed_run_left_half_written_is_removed(tmp_path, checkpoint):
     assert sorted(os.listdir(tmp_path)) == sorted(["run_epoch_1.npz", *others])
 
 
-@pytest.mark.parametrize("value", [OBJECTS, Mkdir(), {1: 2}, {"set": {1}}, 1j], ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize("value", [OBJECTS, {1: 2}, {"set": {1}}], ids=["objects", "integer key", "set"])
 def test_what_cannot_be_kept_is_named(tmp_path, value):
     with pytest.raises(TypeError, match=r"^optim_configs/w/own(/set)? must be an array, number, string or None, or"):
         save(tmp_path / "run.npz", {"optim_configs": {"w": {"own": value}}})
@@ -565,32 +417,25 @@ def test_what_cannot_be_kept_is_named(tmp_path, value):
 
 
 def test_what_is_kept_comes_back_with_its_types(tmp_path):
-    kept = {
-        "numbers": [1, 2**80, -0.0, 0.1, np.inf, True, None, "text \ud800", np.float32(0.1), np.int8(3), np.bool_(1)],
-        "tuple": (1, (2.0, "x"), []),
-        "arrays": {
-            "a/b": np.arange(3),
-            "a": {"b": np.float16([1, 2])},
-            "a%2Fb": np.zeros((0, 4)),
-            "..": np.array(5.0),
-            "": np.array(["é", "x"]),
-            "Fortran": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
-        },
+    arrays = {
+        "a/b": np.arange(3),
+        "a": {"b": np.float16([1, 2])},
+        "a%2Fb": np.zeros((0, 4)),
+        "..": np.array(5.0),
+        "": np.array(["é", "x"]),
+        "Fortran": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
     }
+    numbers = [1, 2**80, -0.0, 0.1, np.inf, True, None, "text \ud800", np.float32(0.1), np.int8(3), np.bool_(1)]
+    kept = {"numbers": numbers, "tuple": (1, (2.0, "x"), []), "arrays": arrays}
     save(tmp_path / "kept.npz", kept)
     read = load(tmp_path / "kept.npz")
     assert_equal(read, kept)
-    assert [type(x) for x in read["numbers"]] == [type(x) for x in kept["numbers"]]
+    assert [type(x) for x in read["numbers"]] == [type(x) for x in numbers]
     assert np.signbit(read["numbers"][2])
     assert type(read["tuple"]) is tuple
-    for name, array in (("a/b", np.arange(3)), ("..", np.array(5.0))):
-        assert read["arrays"][name].dtype == array.dtype
-        assert read["arrays"][name].shape == array.shape
+    assert (read["arrays"]["a/b"].dtype, read["arrays"]["a"]["b"].dtype) == (arrays["a/b"].dtype, np.float16)
+    assert isinstance(read["arrays"][".."], np.ndarray)
     assert read["arrays"]["Fortran"].flags.f_contiguous
-    assert_array_equal(read["arrays"]["a"]["b"], np.float16([1, 2]))
-
-
-# The last checkpoint
 
 
 def test_the_latest_checkpoint_is_the_one_that_was_written_last(tmp_path, monkeypatch):

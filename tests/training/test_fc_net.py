@@ -1,4 +1,4 @@
-"""Fully connected networks, held against PyTorch and numerical gradients at every depth."""
+"""Fully connected networks, held against PyTorch at every depth."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from cs231n import initializers
 from cs231n.classifiers.fc_net import FullyConnectedNet
 from cs231n.compute import blocks
-from cs231n.gradient_check import eval_numerical_gradient
 from cs231n.layers import affine_backward
 
 nets = st.fixed_dictionaries(
@@ -71,6 +70,7 @@ def dropout_masks(net, N):
     return masks
 
 
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32 - 1), N=st.integers(2, 5), arguments=nets)
 def test_a_net_of_any_depth_equals_a_pytorch_net_with_an_l2_penalty(seed, N, arguments):
     net, rng = random_net(seed, **arguments)
@@ -91,51 +91,26 @@ def test_a_net_of_any_depth_equals_a_pytorch_net_with_an_l2_penalty(seed, N, arg
         assert_allclose(net.loss(X), in_pytorch(net, X, params).numpy(), rtol=1e-10, atol=1e-12)
 
 
-@settings(max_examples=25)
-@given(seed=st.integers(0, 2**32 - 1), N=st.integers(2, 4), arguments=nets)
-def test_gradients_of_a_net_of_any_depth_match_numerical_ones(seed, N, arguments):
-    net, rng = random_net(seed, **arguments)
-    if net.normalization:
-        # Keeps a feature from being constant over the batch, or over the units, where x̂ turns within h.
-        for bn_param in net.bn_params:
-            bn_param["eps"] = 1e-1
-    X, y = batch(rng, net, N)
-    _, grads = net.loss(X, y)
-    for name, array in net.params.items():
-        numerical = eval_numerical_gradient(lambda _: net.loss(X, y)[0], array, verbose=False)
-        assert_allclose(grads[name], numerical, rtol=1e-5, atol=1e-7, err_msg=name)
-
-
-def test_a_net_of_one_layer_is_a_linear_classifier():
-    net = FullyConnectedNet([], input_dim=4, num_classes=3, dtype=np.float64)
-    assert net.num_layers == 1
-    assert set(net.params) == {"W1", "b1"}
-    X = np.random.default_rng(0).standard_normal((5, 4))
-    assert_allclose(net.loss(X), X @ net.params["W1"] + net.params["b1"], rtol=1e-14)
-    _, grads = net.loss(X, np.zeros(5, int))
-    assert grads["W1"].shape == (4, 3)
-
-
-def test_parameters_are_named_and_shaped_layer_by_layer():
-    net = FullyConnectedNet([7, 5], input_dim=11, num_classes=3)
+def test_the_default_net_takes_colour_images_and_tells_ten_classes_apart():
+    net = FullyConnectedNet([4, 5])
+    assert net.num_layers == 3
     assert list(net.params) == ["W1", "b1", "W2", "b2", "W3", "b3"]
-    assert [array.shape for array in net.params.values()] == [(11, 7), (7,), (7, 5), (5,), (5, 3), (3,)]
+    assert [array.shape for array in net.params.values()] == [(3072, 4), (4,), (4, 5), (5,), (5, 10), (10,)]
     assert all(array.dtype == np.float32 for array in net.params.values())
     assert all(not array.any() for name, array in net.params.items() if name.startswith("b"))
-
-
-def test_the_default_net_takes_colour_images_and_tells_ten_classes_apart():
-    net = FullyConnectedNet([4])
-    assert net.params["W1"].shape == (3 * 32 * 32, 4)
-    assert net.params["W2"].shape == (4, 10)
     assert 0.9e-2 < net.params["W1"].std() < 1.1e-2
     assert net.reg == 0
     assert net.loss(np.zeros((2, 3, 32, 32))).shape == (2, 10)
 
 
 @pytest.mark.parametrize("normalization", ["batchnorm", "layernorm"])
-def test_a_new_net_is_set_to_train(normalization):
-    net = FullyConnectedNet([4, 3], normalization=normalization, dropout_keep_ratio=0.5)
+def test_a_normalized_net_scales_and_shifts_every_layer_but_the_last(normalization):
+    net = FullyConnectedNet([7, 5], input_dim=11, num_classes=3, normalization=normalization, dropout_keep_ratio=0.5)
+    assert set(net.params) == {"W1", "b1", "gamma1", "beta1", "W2", "b2", "gamma2", "beta2", "W3", "b3"}
+    for i, width in ((1, 7), (2, 5)):
+        for name, expected in (("gamma", np.ones(width, np.float32)), ("beta", np.zeros(width, np.float32))):
+            assert_array_equal(net.params[f"{name}{i}"], expected)
+            assert net.params[f"{name}{i}"].dtype == np.float32
     assert net.bn_params == [{"mode": "train"}, {"mode": "train"}]
     assert net.dropout_param == {"mode": "train", "p": 0.5}
 
@@ -153,21 +128,14 @@ def test_the_gradient_of_the_images_is_not_computed(monkeypatch, hidden_dims):
     assert asked == [True] * len(hidden_dims) + [False]
 
 
-def test_weights_are_drawn_layer_by_layer_from_the_global_state():
+@pytest.mark.parametrize("scale", [5e-2, "xavier", "kaiming"])
+def test_weights_are_drawn_layer_by_layer_from_the_global_state(scale):
     np.random.seed(231)
-    net = FullyConnectedNet([4, 3], input_dim=5, num_classes=2, weight_scale=5e-2)
+    net = FullyConnectedNet([4, 3], input_dim=5, num_classes=2, weight_scale=scale)
     np.random.seed(231)
     for name, shape in (("W1", (5, 4)), ("W2", (4, 3)), ("W3", (3, 2))):
-        assert_array_equal(net.params[name], (np.random.randn(*shape) * 5e-2).astype(np.float32))
-
-
-@pytest.mark.parametrize("name", ["xavier", "kaiming"])
-def test_weight_scale_may_name_an_initializer(name):
-    np.random.seed(0)
-    net = FullyConnectedNet([4, 3], input_dim=5, num_classes=2, weight_scale=name, dtype=np.float64)
-    np.random.seed(0)
-    for weights, shape in (("W1", (5, 4)), ("W2", (4, 3)), ("W3", (3, 2))):
-        assert_array_equal(net.params[weights], getattr(initializers, name)(shape))
+        expected = np.random.randn(*shape) * scale if scale == 5e-2 else getattr(initializers, scale)(shape)
+        assert_array_equal(net.params[name], expected.astype(np.float32))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, "float32"])
@@ -179,42 +147,6 @@ def test_everything_is_computed_in_the_nets_dtype(dtype, input_dtype):
     loss, grads = net.loss(X, y)
     assert type(loss) is float
     assert all(gradient.dtype == dtype for gradient in grads.values())
-
-
-def test_a_float64_image_gives_the_scores_of_its_float32_copy():
-    net = FullyConnectedNet([4], input_dim=6, num_classes=3)
-    X = np.random.default_rng(0).standard_normal((2, 6))
-    assert_array_equal(net.loss(X), net.loss(X.astype(np.float32)))
-
-
-def test_float32_gradients_are_those_of_float64_to_its_precision():
-    double, rng = random_net(0, hidden_dims=[20, 20], input_dim=30, num_classes=5, reg=0.1)
-    single = FullyConnectedNet([20, 20], input_dim=30, num_classes=5, reg=0.1)
-    single.params = {name: array.astype(np.float32) for name, array in double.params.items()}
-    X, y = batch(rng, double, 8)
-    (loss32, grads32), (loss64, grads64) = single.loss(X, y), double.loss(X, y)
-    assert_allclose(loss32, loss64, rtol=1e-5)
-    for name in grads64:
-        assert_allclose(grads32[name], grads64[name], rtol=1e-3, atol=1e-3 * abs(grads64[name]).max())
-
-
-def test_inputs_of_any_dimension_are_flattened():
-    net, rng = random_net(0, hidden_dims=[4], input_dim=12, num_classes=3)
-    X = rng.standard_normal((5, 12))
-    assert_array_equal(net.loss(X.reshape(5, 2, 3, 2)), net.loss(X))
-
-
-def test_the_penalty_leaves_out_the_biases():
-    net, rng = random_net(0, hidden_dims=[4], input_dim=3, num_classes=2)
-    X, y = batch(rng, net, 5)
-    loss, grads = net.loss(X, y)
-    net.reg = 2.0
-    penalized_loss, penalized_grads = net.loss(X, y)
-    assert_allclose(penalized_loss - loss, sum(np.sum(net.params[name] ** 2) for name in ("W1", "W2")), rtol=1e-12)
-    for name in ("W1", "W2"):
-        assert_allclose(penalized_grads[name] - grads[name], 2 * net.params[name], rtol=1e-12)
-    for name in ("b1", "b2"):
-        assert_array_equal(penalized_grads[name], grads[name])
 
 
 def test_the_penalty_reaches_every_weight_of_a_large_layer():
@@ -242,21 +174,10 @@ def test_a_loss_alters_neither_inputs_nor_parameters():
         assert not np.shares_memory(grads[name], array)
 
 
-def test_parameters_that_the_reader_puts_in_are_used():
-    net = FullyConnectedNet([2], input_dim=2, num_classes=2, dtype=np.float64)
-    net.params["W1"] = np.array([[1.0, -1.0], [0.0, 1.0]])
-    net.params["b1"] = np.array([0.0, 0.5])
-    net.params["W2"] = np.array([[1.0, 2.0], [3.0, 4.0]])
-    net.params["b2"] = np.array([10.0, 20.0])
-    # The hidden units are max(0, [2, -2 + 3 + 0.5]) and max(0, [-1, 1 - 3 + 0.5]).
-    assert_array_equal(net.loss(np.array([[2.0, 3.0], [-1.0, -3.0]])), [[2 + 4.5 + 10, 4 + 6 + 20], [10, 20]])
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"hidden_dims": 100}, "^hidden_dims must be a list or tuple of integers, got 100"),
-        ({"hidden_dims": [10, 0]}, r"^hidden_dims\[1\] must be an integer of at least 1, got 0"),
         ({"input_dim": (3, 32, 32)}, r"^input_dim must be an integer of at least 1, got \(3, 32, 32\)"),
         ({"num_classes": 0}, "^num_classes must be an integer of at least 1, got 0"),
         ({"reg": -0.1}, "^reg must be a finite number of at least 0, got -0.1"),
@@ -265,28 +186,11 @@ def test_parameters_that_the_reader_puts_in_are_used():
         ({"normalization": "batch"}, "^normalization must be one of None, 'batchnorm', 'layernorm', got 'batch'"),
         ({"dropout_keep_ratio": 0}, "^dropout_keep_ratio must be a finite number above 0 and at most 1, got 0"),
         ({"dropout_keep_ratio": 1.5}, "^dropout_keep_ratio must be a finite number above 0 and at most 1, got 1.5"),
-        ({"seed": "1"}, "^seed must be an integer of at least 0 and at most 4294967295, got '1'"),
-        ({"dtype": int}, "^dtype must be a floating-point type, got <class 'int'>"),
     ],
 )
 def test_arguments_out_of_range_are_answered_by_their_name(arguments, message):
     with pytest.raises((TypeError, ValueError), match=message):
         FullyConnectedNet(**{"hidden_dims": [10], **arguments})
-
-
-@pytest.mark.parametrize("hidden_dims", [[4, 3], (4, 3), np.array([4, 3])])
-def test_hidden_dims_may_be_any_sequence(hidden_dims):
-    assert FullyConnectedNet(hidden_dims, input_dim=2).num_layers == 3
-
-
-@pytest.mark.parametrize("normalization", ["batchnorm", "layernorm"])
-def test_a_normalized_net_scales_and_shifts_every_layer_but_the_last(normalization):
-    net = FullyConnectedNet([7, 5], input_dim=11, num_classes=3, normalization=normalization)
-    assert set(net.params) == {"W1", "b1", "gamma1", "beta1", "W2", "b2", "gamma2", "beta2", "W3", "b3"}
-    for i, width in ((1, 7), (2, 5)):
-        assert_array_equal(net.params[f"gamma{i}"], np.ones(width, np.float32))
-        assert_array_equal(net.params[f"beta{i}"], np.zeros(width, np.float32))
-    assert len(net.bn_params) == 2
 
 
 def test_scores_leave_the_running_averages_and_training_moves_them():
@@ -325,14 +229,10 @@ def test_one_kept_of_one_is_no_dropout():
     assert FullyConnectedNet([4], input_dim=2, dropout_keep_ratio=1.0, seed=3).use_dropout is False
 
 
-def test_inputs_that_are_no_real_numbers_are_refused():
-    with pytest.raises(TypeError, match="^X must be an array of real numbers"):
-        FullyConnectedNet([4], input_dim=5).loss(np.full((2, 5), "1"))
-
-
-def test_inputs_of_the_wrong_size_are_refused():
-    with pytest.raises(ValueError, match=r"^X must have .* inputs of 5 values, got \(2, 6\)"):
-        FullyConnectedNet([4], input_dim=5).loss(np.ones((2, 6)))
+@pytest.mark.parametrize(("D", "X"), [(5, np.ones((2, 6))), (1, 1.0)])
+def test_inputs_of_the_wrong_size_are_refused(D, X):
+    with pytest.raises(ValueError, match=rf"^X must have .* inputs of {D} values, got "):
+        FullyConnectedNet([4], input_dim=D).loss(X)
 
 
 def test_an_empty_batch_has_scores_but_no_loss():
@@ -340,8 +240,3 @@ def test_an_empty_batch_has_scores_but_no_loss():
     assert net.loss(np.ones((0, 5))).shape == (0, 3)
     with pytest.raises(ValueError, match=r"N and C at least 1, got shape \(0, 3\)"):
         net.loss(np.ones((0, 5)), np.zeros(0, int))
-
-
-def test_labels_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match="^y must hold labels from 0 to 2"):
-        FullyConnectedNet([4], input_dim=5, num_classes=3).loss(np.ones((2, 5)), np.array([0, 3]))
