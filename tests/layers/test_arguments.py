@@ -265,19 +265,19 @@ def test_labels_are_refused_under_the_callers_name_of_the_scores():
 @pytest.mark.parametrize(
     ("param", "words"),
     [
-        (2, "TypeError: pool_param must be a dictionary, got int"),
-        ({"stride": 1}, "ValueError: pool_param must have the key 'pad', got {'stride': 1}"),
+        (2, "TypeError: conv_param must be a dictionary, got int"),
+        ({"stride": 1}, "ValueError: conv_param must have the key 'pad', got {'stride': 1}"),
         (
             {"stride": 1, "pad": 0, "padding": 1},
-            "ValueError: pool_param must hold nothing but 'stride', 'pad', got 'padding'",
+            "ValueError: conv_param must hold nothing but 'stride', 'pad', got 'padding'",
         ),
-        ({"stride": 1, "pad": -1}, "ValueError: pool_param['pad'] must be an integer of at least 0, got -1"),
-        ({"stride": 0, "pad": 0}, "ValueError: pool_param['stride'] must be an integer of at least 1, got 0"),
+        ({"stride": 1, "pad": -1}, "ValueError: conv_param['pad'] must be an integer of at least 0, got -1"),
+        ({"stride": 0, "pad": 0}, "ValueError: conv_param['stride'] must be an integer of at least 1, got 0"),
     ],
 )
 def test_entries_of_windows_are_complete_known_and_large_enough(param, words):
-    assert window_entries("pool_param", {"stride": np.int64(1), "pad": 0}, {"stride": 1, "pad": 0}) == [1, 0]
-    assert answer(window_entries, "pool_param", param, {"stride": 1, "pad": 0}) == words
+    assert window_entries("conv_param", {"stride": np.int64(1), "pad": 0}, {"stride": 1, "pad": 0}) == [1, 0]
+    assert answer(window_entries, "conv_param", param, {"stride": 1, "pad": 0}) == words
 
 
 def test_a_layer_trains_or_is_tested():

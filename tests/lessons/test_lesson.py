@@ -24,6 +24,11 @@ from cs231n.optim import sgd
         (0.6, {"below": float("inf"), "measured": True}, "✗ it holds: 0.600 < inf (measured)"),
         (True, {}, "✓ it holds"),
         (np.bool_(False), {}, "✗ it holds"),
+        # Of an array the worst element counts.
+        ([1, 4, 2], {"below": 5}, "✓ it holds: 4.000 < 5"),
+        ([1, 4, 2], {"above": 2}, "✗ it holds: 1.000 > 2"),
+        ([1, 4, 2], {"above": 0, "below": 9}, "✓ it holds: 0 < 1.000 < 9"),
+        ([1, 4, 2], {"above": -9, "below": 5}, "✓ it holds: -9 < 4.000 < 5"),
     ],
 )
 def test_a_claim_is_printed_with_its_verdict_and_its_figures(capsys, value, bounds, line):
@@ -39,32 +44,16 @@ def test_what_is_not_finite_never_passes(capsys, value, bounds):
 
 
 @pytest.mark.parametrize(
-    ("bounds", "line"),
+    ("value", "bounds", "message"),
     [
-        ({"below": 5}, "✓ all: 4.000 < 5"),
-        ({"above": 2}, "✗ all: 1.000 > 2"),
-        ({"above": 0, "below": 9}, "✓ all: 0 < 1.000 < 9"),
-        ({"above": -9, "below": 5}, "✓ all: -9 < 4.000 < 5"),
+        (1, {}, "^value must be a bool"),
+        ("0.125", {"below": 1}, "^value must be an array of real numbers, got dtype <U5"),
+        (1, {"above": 0, "below": 2, "measured": True}, "^measured must go with one bound"),
     ],
 )
-def test_of_an_array_the_worst_element_is_judged(capsys, bounds, line):
-    check("all", [1, 4, 2], **bounds)
-    assert capsys.readouterr().out == line + "\n"
-
-
-def test_a_number_without_a_bound_is_no_verdict():
-    with pytest.raises(TypeError, match="^value must be a bool"):
-        check("it holds", 1)
-
-
-def test_a_text_is_below_no_bound():
-    with pytest.raises(TypeError, match="^value must be an array of real numbers, got dtype <U5"):
-        check("it holds", "0.125", below=1)
-
-
-def test_a_measured_bound_stands_alone():
-    with pytest.raises(TypeError, match="^measured must go with one bound"):
-        check("it holds", 1, above=0, below=2, measured=True)
+def test_what_cannot_be_judged_is_refused(value, bounds, message):
+    with pytest.raises(TypeError, match=message):
+        check("it holds", value, **bounds)
 
 
 def test_the_source_is_shown_with_the_summary_of_its_docstring(monkeypatch):
@@ -96,12 +85,7 @@ def test_autograd_differentiates_with_respect_to_every_floating_input():
 @pytest.mark.parametrize(
     ("f", "dout", "error", "message"),
     [
-        (
-            lambda x: x.detach(),
-            None,
-            TypeError,
-            "^f must return a tensor that depends on its floating-point inputs, got",
-        ),
+        (lambda x: x.detach(), None, TypeError, "^f must return a tensor that depends on its floating-point inputs"),
         (lambda x: 2 * x, None, ValueError, r"^dout must be passed where f returns an array, of its shape \(3,\)"),
         (lambda x: 2 * x, np.ones(2), ValueError, r"^dout must have shape \(3,\) \(that of f's result\), got \(2,\)"),
     ],

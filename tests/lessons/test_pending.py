@@ -2,7 +2,6 @@
 
 import operator
 import re
-import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -81,7 +80,7 @@ check(f"keep {p:.1f}: all of {missing()} and {unknown}", missing() == 1)
 
 def test_a_loop_over_known_names_and_missing_values_makes_its_claims(run):
     assert run("""
-numbers = [1, 2]
+numbers = [1, 2, 3]
 for name, number, value in zip(["dx", "dw"], numbers, missing()):
     check(f"{name} is {number}", value == number)
     check(f"{number} is positive", number > 0)
@@ -179,11 +178,8 @@ def test_any_other_error_looks_as_it_does_without(capsys, cell):
         run_cell = notebook(installed)
         capsys.readouterr()
         run_cell(cell)
-        texts.append(capsys.readouterr().out)
+        texts.append(without_colours(capsys.readouterr().out))
     InteractiveShell.clear_instance()
-    if sys.version_info < (3, 11):
-        # There IPython finds what to highlight in a line by its bytecode, which is another one once a cell is guarded.
-        texts = [re.sub(r"\x1b\[[\d;]*m", "", text) for text in texts]
     assert "Error" in texts[0]
     assert texts[0] == texts[1]
 
@@ -205,13 +201,10 @@ def test_an_error_that_comes_of_a_pending_value_is_none(run):
     assert run("a = missing()\n'text' in [{}, 1][a:]\nnp.ones(3)[:2] = [a, 1]") == ["☐ missing is not implemented yet"]
 
 
-def test_it_is_installed_once():
-    shell = InteractiveShell.instance()
-    before = len(shell.ast_transformers)
-    pending.install(shell)
-    pending.install(shell)
-    assert len(shell.ast_transformers) == before + 1
-    InteractiveShell.clear_instance()
+def test_it_is_installed_once(run):
+    before = list(InteractiveShell.instance().ast_transformers)
+    pending.install(InteractiveShell.instance())
+    assert InteractiveShell.instance().ast_transformers == before
 
 
 @pytest.mark.parametrize(
@@ -231,12 +224,10 @@ def test_it_is_installed_once():
         operator.itemgetter(0),
         lambda value: value + 1,
         lambda value: 1 - value,
-        lambda value: np.ones(2) @ value,
         lambda value: np.ones(2) + value,
         lambda value: value == value,
         lambda value: value(),
         lambda value: 0 < value,
-        lambda value: np.array_equal(value, 1),
         lambda value: np.asarray([value], float),
         lambda value: torch.ones(2) * value,
         lambda value: setattr(value, "a", 1),
@@ -246,12 +237,3 @@ def test_it_is_installed_once():
 def test_every_use_of_a_pending_value_says_what_is_missing(use):
     with pytest.raises(NotImplementedError, match="^affine_forward: lesson"):
         use(Pending("affine_forward: lesson FullyConnectedNets, section 2"))
-
-
-def test_zip_ends_with_the_shortest_that_is_known():
-    value = Pending("f")
-    pairs = list(pending.zip_known([1, 2], value, (3, 4, 5)))
-    assert [(a, c) for a, _, c in pairs] == [(1, 3), (2, 4)]
-    assert all(b is value for _, b, _ in pairs)
-    with pytest.raises(NotImplementedError):
-        pending.zip_known(value, value)

@@ -33,20 +33,10 @@ def bar_in(monkeypatch):
     return bar_in
 
 
-def test_there_is_no_bar_where_nobody_watches(bar_in):
-    with bar_in() as bar:
-        assert bar.disable
-
-
-def test_there_is_a_bar_on_a_terminal(bar_in):
-    with bar_in(terminal=True) as bar:
-        assert not bar.disable
-
-
 @pytest.mark.parametrize("front_end", FRONT_ENDS)
-def test_there_is_a_bar_in_a_notebook_front_end(bar_in, front_end):
-    with bar_in(front_end) as bar:
-        assert not bar.disable
+def test_there_is_a_bar_on_a_terminal_and_in_a_notebook_front_end_only(bar_in, front_end):
+    with bar_in() as unwatched, bar_in(terminal=True) as on_a_terminal, bar_in(front_end) as in_a_notebook:
+        assert [bar.disable for bar in (unwatched, on_a_terminal, in_a_notebook)] == [True, False, False]
 
 
 @pytest.mark.parametrize("variable", ["CI", "PYTEST_CURRENT_TEST"])
