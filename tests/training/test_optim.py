@@ -1,13 +1,12 @@
 """Update rules, held against torch.optim, steps worked by hand and their own formulas written plainly."""
 
 import inspect
-import math
 import tracemalloc
 
 import numpy as np
 import pytest
 import torch
-from arrays import LAYOUTS, read_only
+from arrays import read_only
 from numpy.testing import assert_allclose, assert_array_equal
 
 from cs231n.compute import blocks
@@ -88,12 +87,6 @@ def test_a_hundred_steps_agree_with_pytorch(rule, optimizer, config, options, dt
     assert_allclose(ours, theirs.detach().numpy(), rtol=rtol, atol=atol)
 
 
-def test_an_sgd_step_by_hand():
-    w, config = sgd(np.array([1.0, 2.0]), np.array([0.5, -4.0]), {"learning_rate": 0.25})
-    assert_array_equal(w, [0.875, 3.0])
-    assert config == {"learning_rate": 0.25}
-
-
 @pytest.mark.parametrize(
     ("rule", "expected"),
     [(sgd_momentum, [1.0, -0.5]), (nesterov_momentum, [1.0 + 0.0 - 1.0, 2.0 - 0.625 - 0.5])],
@@ -103,23 +96,6 @@ def test_a_step_with_momentum_by_hand(rule, expected):
     w, config = rule(np.array([1.0, 2.0]), np.array([2.0, 1.0]), config)
     assert_array_equal(config["velocity"], [0.0, -2.5])
     assert_array_equal(w, expected)
-
-
-def test_an_rmsprop_step_by_hand():
-    config = {"learning_rate": 0.5, "decay_rate": 0.75, "epsilon": 1.0, "cache": np.array([0.0, 32.0])}
-    w, config = rmsprop(np.array([1.0, 2.0]), np.array([2.0, -2.0]), config)
-    assert_array_equal(config["cache"], [1.0, 25.0])
-    assert_allclose(w, [1 - 1 / (1 + 1), 2 + 1 / (5 + 1)], rtol=1e-15)
-
-
-def test_an_adam_step_by_hand():
-    config = {"learning_rate": 0.5, "beta1": 0.5, "beta2": 0.75, "epsilon": 1.0}
-    config.update(m=np.array([1.0]), v=np.array([4.0]), t=1)
-    w, config = adam(np.array([1.0]), np.array([2.0]), config)
-    assert config["t"] == 2
-    assert_array_equal(config["m"], [1.5])
-    assert_array_equal(config["v"], [4.0])
-    assert_allclose(w, 1 - 0.5 * (1.5 / 0.75) / (math.sqrt(4 / 0.4375) + 1), rtol=1e-15)
 
 
 def test_adamw_is_adam_on_decayed_weights():
@@ -142,7 +118,7 @@ def test_defaults_are_filled_into_the_dictionary_passed(rule):
     assert config is passed
     assert {name: config[name] for name in defaults} == defaults
     assert set(config) == {*defaults, *STATE[rule], *(["t"] if rule in (adam, adamw) else [])}
-    assert type(config.get("t", 1)) is int
+    assert type(config.get("t", 1)) is int and config.get("t", 1) == 1
     from_none, fresh = rule(w, np.ones(2))
     assert_array_equal(from_none, next_w)
     assert set(fresh) == set(config)
@@ -199,26 +175,16 @@ SIZES = [(7,), (blocks.BLOCK_BYTES // 8 + 3,), (2, blocks.BLOCK_BYTES // 8 + 1, 
 def test_updating_in_place_gives_the_same_bits(rule, shape):
     w = np.random.default_rng(0).standard_normal(shape)
     in_place, config_in_place = w.copy(), {}
-    config = {}
+    config, arrays = {}, {}
     for g in gradients(shape, steps=3):
         w, config = rule(w, g, config)
         result, config_in_place = rule(in_place, g, config_in_place, out=in_place)
         assert result is in_place
+        arrays = arrays or {name: config_in_place[name] for name in STATE[rule]}
     assert_array_equal(in_place, w)
-    for name in STATE[rule]:
-        assert_array_equal(config_in_place[name], config[name])
-
-
-@each_rule
-@pytest.mark.parametrize("shape", SIZES[1:], ids=["blocks", "threads"])
-def test_a_large_array_is_updated_like_its_elements_alone(rule, shape):
-    w, g, state = weights_gradient_and_state(rule, shape)
-    whole, config = rule(w, g, dict(state))
-    sample = np.unique(np.concatenate([np.random.default_rng(0).integers(0, w.size, 500), [0, w.size - 1]]))
-    some, some_config = rule(w.flat[sample], g.flat[sample], {name: state[name].flat[sample] for name in state})
-    assert_array_equal(whole.flat[sample], some)
-    for name in STATE[rule]:
-        assert_array_equal(config[name].flat[sample], some_config[name])
+    for name, array in arrays.items():
+        assert config_in_place[name] is array
+        assert_array_equal(array, config[name])
 
 
 @with_out
@@ -230,16 +196,6 @@ def test_the_result_may_be_written_to_another_array_or_over_the_gradient(rule):
         assert result is target
         assert_array_equal(result, expected)
     assert_array_equal(w, np.ones((3, 2)))
-
-
-@with_out
-def test_state_in_config_is_updated_where_it_is(rule):
-    w, config = np.ones((3, 2)), {}
-    rule(w, np.ones((3, 2)), config, out=w)
-    arrays = {name: config[name] for name in STATE[rule]}
-    rule(w, np.ones((3, 2)), config, out=w)
-    for name in STATE[rule]:
-        assert config[name] is arrays[name]
 
 
 @with_out
@@ -256,18 +212,6 @@ def test_state_that_cannot_be_written_is_replaced(rule, make):
         assert config[name].dtype == np.float64
 
 
-@each_rule
-@pytest.mark.parametrize("layout", [*LAYOUTS.values(), np.ndarray.tolist], ids=[*LAYOUTS, "lists"])
-def test_the_layout_of_the_arrays_makes_no_difference(rule, layout):
-    w, g, state = weights_gradient_and_state(rule, (4, 3))
-    expected, expected_config = rule(w, g, dict(state))
-    result, config = rule(layout(w), layout(g), {name: layout(array) for name, array in state.items()})
-    assert_array_equal(result, expected)
-    assert result.flags.writeable
-    for name in STATE[rule]:
-        assert_array_equal(config[name], expected_config[name])
-
-
 @with_out
 def test_a_step_in_place_allocates_less_than_the_weights(rule):
     w, config = np.ones((3072, 1024), np.float32), {}
@@ -278,20 +222,6 @@ def test_a_step_in_place_allocates_less_than_the_weights(rule):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < w.nbytes
-
-
-# Types
-
-
-@each_rule
-def test_numpy_numbers_as_hyperparameters_do_not_promote_float32(rule):
-    w, g = np.ones(3, np.float32), np.full(3, 0.1, np.float32)
-    expected, _ = rule(w, g)
-    hyperparameters = {name: np.float64(value) for name, value in DEFAULTS[rule.__name__].items()}
-    result, config = rule(w, g, hyperparameters)
-    assert result.dtype == np.float32
-    assert_array_equal(result, expected)
-    assert all(config[name].dtype == np.float32 for name in STATE[rule])
 
 
 @each_rule
