@@ -1,5 +1,6 @@
 """The tools that execute the lessons, publish them and compare them with their stored outputs."""
 
+import json
 import os
 import re
 import signal
@@ -39,7 +40,7 @@ def published(tmp_path_factory):
     sound = write_notebook(
         folder / "Dropout.ipynb",
         "# Dropout\n\nKeep with $p$.\n\n<details><summary>Answer</summary>\n\nFolded *away*.\n</details>",
-        "import os, sys\nsys.executable, os.getcwd()",
+        "import json, os, sys\nprint(json.dumps([sys.executable, os.getcwd(), os.environ.get('OMP_NUM_THREADS')]))",
         "## A claim",
         "print('✓ 1 + 1 is 2: 2.0 > 1.5')",
         "",
@@ -52,25 +53,20 @@ def published(tmp_path_factory):
     stranger.mkdir(parents=True)
     (stranger / "kernel.json").write_text('{"argv": ["another-python"], "display_name": "", "language": "python"}')
     output = folder / "build"
+    environ = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
     done = subprocess.run(
         [*RUN_LESSONS, raising, sound, "--output", output],
         cwd=ROOT,
         capture_output=True,
         encoding="utf-8",
         stdin=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", "JUPYTER_PATH": str(folder / "jupyter")},
+        env={**environ, "PYTHONIOENCODING": "utf-8", "JUPYTER_PATH": str(folder / "jupyter")},
     )
     assert [path.read_bytes() for path in (sound, raising)] == before
     return done, output
 
 
-def test_an_answer_stays_folded_away(published):
-    _, output = published
-    page = (output / "Dropout.html").read_text(encoding="utf-8")
-    assert re.search(r"<details>(?:(?!</details>).)*Folded <em>away</em>", page, re.DOTALL)
-
-
-def test_a_raising_cell_fails_the_run_but_not_the_next_lesson(published):
+def test_a_raising_cell_fails_the_run_but_not_the_other_lesson(published):
     done, _ = published
     assert done.returncode == 1
     zebra, dropout = done.stdout.partition("verdict\n")[2].splitlines()[:2]
@@ -79,18 +75,21 @@ def test_a_raising_cell_fails_the_run_but_not_the_next_lesson(published):
     assert done.stderr == ""
 
 
-def test_each_cell_gets_one_line_and_failed_claims_are_shown(published):
+def test_each_cell_gets_one_line_with_what_went_wrong_below(published):
     done, _ = published
-    lines = done.stdout.splitlines()
-    assert sum(bool(re.match(r"(Zebra|Dropout) +\d+/\d+ +\d+\.\d s  ", line)) for line in lines) == 4
-    assert re.match(r"Dropout +2/2 +\d+\.\d s  A claim$", lines[5])
-    assert lines[1] == "    ✗ stripes: 0.0 > 1.0"
+    lines = done.stdout.partition("\n\n")[0].splitlines()
+    assert len(lines) == 6
+    assert sum(bool(re.match(r"Dropout +2/2 +\d+\.\d s  A claim$", line)) for line in lines) == 1
+    first, second = (number for number, line in enumerate(lines) if line.startswith("Zebra"))
+    assert lines[first + 1] == "    ✗ stripes: 0.0 > 1.0"
+    assert lines[second + 1] == "    cell 2 raised ZeroDivisionError: division by zero"
 
 
-def test_the_kernel_is_the_running_python_whatever_is_registered_as_python3(published):
+def test_the_kernel_is_the_running_python_in_the_lessons_folder_with_its_share_of_the_cores(published):
     _, output = published
-    result = nbformat.read(output / "Dropout.ipynb", as_version=4).cells[1].outputs[0].data["text/plain"]
-    assert eval(result) == (sys.executable, str(output.parent))
+    result = nbformat.read(output / "Dropout.ipynb", as_version=4).cells[1].outputs[0].text
+    threads = str(run_lessons.CORES // 2) if run_lessons.CORES > 1 else None
+    assert json.loads(result) == [sys.executable, str(output.parent), threads]
 
 
 def test_the_copy_of_a_raising_lesson_ends_with_the_exception(published):
@@ -101,100 +100,88 @@ def test_the_copy_of_a_raising_lesson_ends_with_the_exception(published):
     assert "ZeroDivisionError" in (output / "Zebra.html").read_text(encoding="utf-8")
 
 
+def test_an_answer_stays_folded_away(published):
+    _, output = published
+    page = (output / "Dropout.html").read_text(encoding="utf-8")
+    assert re.search(r"<details>(?:(?!</details>).)*Folded <em>away</em>", page, re.DOTALL)
+
+
 def test_pages_load_nothing_from_the_network(published):
     _, output = published
-    for page in output.glob("*.html"):
-        sources = re.findall(r"""(?:src|href)=["']([^"'#][^"']*)""", page.read_text(encoding="utf-8"))
+    for path in output.glob("*.html"):
+        page = path.read_text(encoding="utf-8")
+        sources = re.findall(r"""(?:src|href)=["']([^"'#][^"']*)""", page)
         assert sources
         for source in sources:
-            assert not re.match(r"(https?:)?//", source)
             assert source.startswith("data:") or (output / source.partition("?")[0]).is_file()
-        assert "https://cdn" not in page.read_text(encoding="utf-8")
+        assert "https://cdn" not in page
 
 
-def test_the_index_links_every_lesson_with_its_verdict(published):
+def test_the_index_links_every_lesson_with_its_verdict_in_the_order_asked_for(published):
     _, output = published
-    index = (output / "index.html").read_text(encoding="utf-8")
-    assert '<a href="Dropout.html">Dropout</a>' in index
-    assert '<a href="Zebra.html">&lt;Zebras&gt;</a>' in index
-    assert "<p>cell 2 raised ZeroDivisionError: division by zero</p>" in index
-    assert "<p>its claim holds</p>" in index
+    entries = re.findall(r'<a href="(.*)">(.*)</a></h2>\n<p>(.*)</p>', (output / "index.html").read_text("utf-8"))
+    assert entries == [
+        ("Zebra.html", "&lt;Zebras&gt;", "cell 2 raised ZeroDivisionError: division by zero"),
+        ("Dropout.html", "Dropout", "its claim holds"),
+    ]
 
 
-def test_stored_outputs_are_renewed_on_the_embedded_data_where_every_claim_holds(tmp_path):
-    sound = write_notebook(tmp_path / "Dropout.ipynb", "# A", "import os\nprint('✓', os.environ['CS231N_DATA'])")
-    wrong = write_notebook(tmp_path / "Zebra.ipynb", "# B", "print('✗ stripes')")
+def test_outputs_are_stored_where_every_claim_holds_and_a_lesson_can_go_on_after_an_error(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setenv("CS231N_DATA", "cifar10")
+    sound = write_notebook(tmp_path / "PyTorch.ipynb", "# A", "import os\nprint('✓', os.environ['CS231N_DATA'])")
     stale = nbformat.read(sound, as_version=4)
     stale.cells[1].metadata["execution"] = {"iopub.execute_input": "2020-01-01T00:00:00Z"}
     nbformat.write(stale, sound)
-    before = wrong.read_bytes()
-    done = subprocess.run(
-        [*RUN_LESSONS, sound, wrong, "--store", "-o", tmp_path / "build"],
-        cwd=ROOT,
-        capture_output=True,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, "CS231N_DATA": "cifar10"},
-    )
-    assert done.returncode == 1
-    assert wrong.read_bytes() == before
-    cell = nbformat.read(sound, as_version=4).cells[1]
-    assert cell.outputs[0].text == "✓ shapes10\n"
-    assert cell.execution_count == 1
-    assert not cell.metadata
-    assert {path.name for path in tmp_path.iterdir()} == {"Dropout.ipynb", "Zebra.ipynb", "build"}
-
-
-@pytest.mark.parametrize(
-    ("holding", "failing", "pending", "mishap", "verdict", "state"),
-    [
-        (41, 0, 0, None, "all 41 claims hold", "sound"),
-        (39, 2, 0, None, "2 of 41 claims failed", "failed"),
-        (12, 0, 82, None, "12 of 94 claims hold, 82 not implemented yet", "pending"),
-        (12, 3, 82, None, "3 of 97 claims failed, 82 not implemented yet", "failed"),
-        (0, 0, 0, None, "makes no claims", "sound"),
-        (
-            3,
-            1,
-            1,
-            "cell 7 raised NameError: name 'x' is not defined",
-            "cell 7 raised NameError: name 'x' is not defined",
-            "raised",
-        ),
-    ],
-)
-def test_a_verdict_says_what_came_of_the_claims(holding, failing, pending, mishap, verdict, state):
-    lesson = run_lessons.Lesson(
-        "Dropout", "Dropout", 4, holding=holding, failing=failing, pending=pending, mishap=mishap
-    )
-    assert (lesson.verdict, lesson.state) == (verdict, state)
-
-
-def test_a_lesson_can_go_on_after_a_cell_that_raises_and_is_not_stored_where_code_is_missing(tmp_path):
-    broken = write_notebook(tmp_path / "Dropout.ipynb", "1 / 0", "print('✓ after')", "undefined", "print('✗ at last')")
-    pending = write_notebook(
-        tmp_path / "Zebra.ipynb",
-        "print('✓ a'); print('☐ f is not implemented yet')",
-        "print('☐ b … not implemented yet')",
-    )
-    before = pending.read_bytes()
-    done = subprocess.run(
-        [*RUN_LESSONS, broken, pending, "--store", "-k", "-o", tmp_path / "build"],
-        cwd=ROOT,
-        capture_output=True,
-        encoding="utf-8",
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-    )
-    assert done.returncode == 1
-    lines = done.stdout.splitlines()
-    assert [line for line in lines if line.startswith("    ")] == [
+    unsound = [
+        write_notebook(tmp_path / "Broken.ipynb", "1 / 0", "print('✓ after')", "undefined", "print('✗ at last')"),
+        write_notebook(tmp_path / "Pending.ipynb", "print('✓ a\\n☐ of no claim\\n☐ b … not implemented yet')"),
+        write_notebook(tmp_path / "Wrong.ipynb", "print('✗ stripes')"),
+    ]
+    before = [path.read_bytes() for path in unsound]
+    assert run_lessons.main(["--store", "-k", "-o", str(tmp_path / "build"), *map(str, [*unsound, sound])]) == 1
+    out, _ = capsys.readouterr()
+    assert [line for line in out.splitlines() if line.startswith("    ")] == [
         "    cell 1 raised ZeroDivisionError: division by zero",
         "    cell 3 raised NameError: name 'undefined' is not defined",
         "    ✗ at last",
+        "    ✗ stripes",
     ]
-    assert re.search(r"Dropout .* cell 1 raised ZeroDivisionError: division by zero; 1 more raised$", done.stdout, re.M)
-    assert re.search(r"Zebra .* 1 of 2 claims hold, 1 not implemented yet$", done.stdout, re.M)
-    assert pending.read_bytes() == before
+    verdicts = dict(re.findall(r"^(\w+) +\d+ +\d+\.\d  (.*)$", out, re.MULTILINE))
+    assert verdicts == {
+        "Broken": "cell 1 raised ZeroDivisionError: division by zero; 1 more raised",
+        "Pending": "1 of 2 claims hold, 1 not implemented yet",
+        "Wrong": "1 of 1 claims failed",
+        "PyTorch": "its claim holds",
+    }
+    assert [path.read_bytes() for path in unsound] == before
+    cell = nbformat.read(sound, as_version=4).cells[1]
+    assert (cell.outputs[0].text, cell.execution_count, cell.metadata) == ("✓ shapes10\n", 1, {})
+    assert {path.name for path in tmp_path.iterdir()} == {"build", sound.name, *(path.name for path in unsound)}
+
+
+def test_a_cell_beyond_the_time_limit_and_a_dead_kernel_are_named(tmp_path, capsys):
+    slow = write_notebook(tmp_path / "Slow.ipynb", "1", "import time\ntime.sleep(60)")
+    dead = write_notebook(tmp_path / "Dead.ipynb", "import os\nos._exit(1)")
+    assert run_lessons.main([str(slow), str(dead), "--timeout", "1", "-o", str(tmp_path / "build")]) == 1
+    out, _ = capsys.readouterr()
+    assert re.search(r"Slow +2 +\d\.\d  cell 2 ran longer than 1 s$", out, re.MULTILINE)
+    assert re.search(r"Dead +1 +\d\.\d  cell 1 killed the kernel$", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("holding", "failing", "pending", "verdict", "state"),
+    [
+        (41, 0, 0, "all 41 claims hold", "sound"),
+        (39, 2, 0, "2 of 41 claims failed", "failed"),
+        (12, 3, 82, "3 of 97 claims failed, 82 not implemented yet", "failed"),
+        (0, 0, 0, "makes no claims", "sound"),
+    ],
+)
+def test_a_verdict_says_what_came_of_the_claims(holding, failing, pending, verdict, state):
+    lesson = run_lessons.Lesson("Dropout", "Dropout", 4, holding=holding, failing=failing, pending=pending)
+    assert (lesson.verdict, lesson.state) == (verdict, state)
 
 
 def test_lessons_run_in_the_order_of_the_course(tmp_path):
@@ -202,51 +189,34 @@ def test_lessons_run_in_the_order_of_the_course(tmp_path):
         write_notebook(tmp_path / f"{name}.ipynb")
     found = [path.stem for path in run_lessons.find_lessons([], tmp_path)]
     assert found == ["FullyConnectedNets", "Dropout", "PyTorch", "Appendix", "Zoo"]
-
-
-def test_an_unknown_lesson_is_answered_with_the_known_ones(tmp_path):
-    write_notebook(tmp_path / "Dropout.ipynb")
-    with pytest.raises(FileNotFoundError, match=r"No lesson Dropuot. There are: Dropout\."):
+    with pytest.raises(FileNotFoundError, match=r"No lesson Dropuot. There are: FullyConnectedNets, Dropout, "):
         run_lessons.find_lessons(["Dropuot"], tmp_path)
-
-
-def test_a_cell_beyond_the_time_limit_is_named(tmp_path, capsys):
-    path = write_notebook(tmp_path / "Slow.ipynb", "1", "import time\ntime.sleep(60)")
-    _, lesson = run_lessons.execute(path, timeout=1)
-    assert lesson.verdict == "cell 2 ran longer than 1 s"
-    assert lesson.seconds < 20
-
-
-def test_a_dead_kernel_is_named(tmp_path, capsys):
-    path = write_notebook(tmp_path / "Dead.ipynb", "import os\nos._exit(1)")
-    _, lesson = run_lessons.execute(path)
-    assert lesson.verdict == "cell 1 killed the kernel"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C to a console, not to a process")
 def test_ctrl_c_stops_with_one_line_and_leaves_no_kernel(tmp_path):
-    path = write_notebook(
-        tmp_path / "Slow.ipynb",
-        "import os, pathlib, time\npathlib.Path('kernel').write_text(str(os.getpid()))\ntime.sleep(60)",
-    )
+    cell = "import os, pathlib, time\npathlib.Path('{}').write_text(str(os.getpid()))\ntime.sleep(60)"
+    kernels = [tmp_path / "one", tmp_path / "two"][: run_lessons.CORES]
+    paths = [write_notebook(kernel.with_suffix(".ipynb"), cell.format(kernel.name)) for kernel in kernels]
     running = subprocess.Popen(
-        [*RUN_LESSONS, path, "--output", tmp_path / "build"],
+        [*RUN_LESSONS, *paths, "--output", tmp_path / "build"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    kernel = tmp_path / "kernel"
     deadline = time.monotonic() + 60
-    while not (kernel.exists() and kernel.read_text()) and time.monotonic() < deadline:
+    while not all(kernel.exists() and kernel.read_text() for kernel in kernels) and time.monotonic() < deadline:
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=30)
     assert running.returncode == 130
     assert err == ""
-    assert out.strip().splitlines() == [f"Interrupted in Slow; finished lessons are in {tmp_path / 'build'}."]
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(kernel.read_text()), 0)
+    names = ", ".join(kernel.name for kernel in kernels)
+    assert out.strip() == f"Interrupted in {names}; finished lessons are in {tmp_path / 'build'}."
+    for kernel in kernels:
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(kernel.read_text()), 0)
 
 
 def sanitized(text):
@@ -263,15 +233,9 @@ def sanitized(text):
         ("✗ accuracy: 0.31 > 0.5", "✗ accuracy: 0.29 > 0.5"),
         ("✓ loss: 2.29 < 2.302 < 2.31", "✓ loss: 2.29 < 2.305 < 2.31"),
         ("✓ mean: -0.003 ≤ 0.01", "✓ mean: 0.0042 ≤ 0.01"),
-        (
-            "✓ accuracy of Adam is above SGD's: 0.612 > 0.544 (measured)",
-            "✓ accuracy of Adam is above SGD's: 0.598 > 0.551 (measured)",
-        ),
+        ("✓ Adam is above SGD: 0.612 > 0.544 (measured)", "✓ Adam is above SGD: 0.598 > 0.551 (measured)"),
         ("(Iteration 1 / 200) loss: 2.302583", "(Iteration 1 / 200) loss: 2.302584"),
-        (
-            "(Epoch 3 / 10) train acc: 0.412000; val_acc: 0.380000",
-            "(Epoch 3 / 10) train acc: 0.410000; val_acc: 0.379000",
-        ),
+        ("(Epoch 3 / 10) train acc: 0.412000; val_acc: 0.38", "(Epoch 3 / 10) train acc: 0.410000; val_acc: 0.37"),
         ("Initial loss:  2.300479", "Initial loss:  2.300480"),
         ("W1 relative error: 1.48e-07", "W1 relative error: 3.9e-08"),
         ("dgamma error:  1.2e-9", "dgamma error:  7.4202450e-10"),
@@ -291,9 +255,9 @@ def test_volatile_digits_are_overlooked(one, other):
         ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: 3.1e-10 < 1e-06"),
         ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dw matches: 3.1e-10 < 1e-07"),
         ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: nan < 1e-07"),
+        ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: 3.1e-10 > 1e-07"),
         ("✓ loss: 2.29 < 2.302 < 2.31", "✓ loss: 2.28 < 2.302 < 2.31"),
         ("✓ loss: 2.29 < 2.302 < 2.31", "✓ loss: 2.29 < 2.302 < 2.33"),
-        ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: 3.1e-10 > 1e-07"),
         ("✓ the step is short: 0.31 s < 1.5 s", "✓ the step is short: 0.31 s < 2.5 s"),
         ("✓ accuracy: 56.3 % > 50.0 %", "✓ accuracy: 56.3 % > 40.0 %"),
         ("✓ after 5 epochs Adam leads: 0.6 > 0.5 (measured)", "✓ after 6 epochs Adam leads: 0.6 > 0.5 (measured)"),
@@ -301,10 +265,7 @@ def test_volatile_digits_are_overlooked(one, other):
         ("✓ the mask keeps p = 0.5 of its units: 0.497 > 0.45", "✓ the mask keeps p = 0.7 of its units: 0.497 > 0.45"),
         ("(Iteration 1 / 200) loss: 2.302583", "(Iteration 1 / 100) loss: 2.302583"),
         ("(Iteration 1 / 200) loss: 2.302583", "(Iteration 1 / 200) loss: nan"),
-        (
-            "(Epoch 3 / 10) train acc: 0.412000; val_acc: 0.380000",
-            "(Epoch 4 / 10) train acc: 0.412000; val_acc: 0.380000",
-        ),
+        ("(Epoch 3 / 10) train acc: 0.412000; val_acc: 0.38", "(Epoch 4 / 10) train acc: 0.412000; val_acc: 0.38"),
         ("W1 relative error: 1.48e-07", "W2 relative error: 1.48e-07"),
         ("X_train: (10000, 3, 32, 32)", "X_train: (10000, 32, 32, 3)"),
         ("lr 1.0e-3", "lr 1.0e-2"),
@@ -320,39 +281,21 @@ def test_nbval_fails_on_changed_words_and_passes_on_changed_digits(tmp_path):
         ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: 4.2e-11 < 1e-07"),
         ("✓ dx matches: 3.1e-10 < 1e-07", "✗ dx matches: 3.1e-10 < 1e-07"),
         ("x: (2, 3, 32, 32)", "x: (2, 3, 16, 16)"),
-        ("(Iteration 1 / 200) loss: 2.302583", "(Iteration 1 / 100) loss: 2.302583"),
     ]
     cells = [
         new_code_cell(f"print({new!r})", execution_count=count, outputs=[new_output("stream", text=f"{old}\n")])
         for count, (old, new) in enumerate(pairs, 1)
     ]
-    cells.append(
-        new_code_cell(
-            "[1, 2]",
-            execution_count=5,
-            outputs=[new_output("execute_result", data={"text/plain": "[1, 3]"}, execution_count=5)],
-        )
-    )
+    result = new_output("execute_result", data={"text/plain": "[1, 3]"}, execution_count=4)
+    cells.append(new_code_cell("[1, 2]", execution_count=4, outputs=[result]))
     nbformat.write(new_notebook(cells=cells), tmp_path / "Stored.ipynb")
+    report = tmp_path / "report.xml"
+    options = ["-p", "no:cacheprovider", "-p", "no:xdist", "-c", ROOT / "pyproject.toml", "--nbval"]
     subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:xdist",
-            "-c",
-            ROOT / "pyproject.toml",
-            "--nbval",
-            "--junit-xml",
-            tmp_path / "report.xml",
-            tmp_path / "Stored.ipynb",
-        ],
+        [sys.executable, "-m", "pytest", *options, "--junit-xml", report, tmp_path / "Stored.ipynb"],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stdin=subprocess.DEVNULL,
     )
-    cases = ElementTree.parse(tmp_path / "report.xml").getroot().iter("testcase")
-    assert [case.find("failure") is None for case in cases] == [True, False, False, False, False]
+    cases = ElementTree.parse(report).getroot().iter("testcase")
+    assert [case.find("failure") is None for case in cases] == [True, False, False, False]

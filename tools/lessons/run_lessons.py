@@ -1,8 +1,9 @@
 """Execute the lessons top to bottom and publish them.
 
 Writes to the output folder an executed copy of each lesson (.ipynb), a page of it (.html) and an index (index.html).
-The lessons themselves are left as they are, unless --store asks for their outputs to be renewed. Exit status: 0 if
-every cell ran (and, with --store, every claim held), 1 if not, 130 on Ctrl-C.
+Two lessons run at a time and share the cores. The lessons themselves are left as they are, unless --store asks for
+their outputs to be renewed: then each has all cores, since some of them print times. Exit status: 0 if every cell ran
+(and, with --store, every claim held), 1 if not, 130 on Ctrl-C.
 """
 
 import argparse
@@ -27,8 +28,12 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
 
+from cs231n.files import replacing
+
 ROOT = Path(__file__).resolve().parents[2]
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 COURSE = ("FullyConnectedNets", "BatchNormalization", "Dropout", "ConvolutionalNetworks", "PyTorch")
+LONGEST = "PyTorch"  # begins first, so that it does not run on alone
 HOLDS, FAILED, PENDING = "✓ ", "✗ ", "☐ "
 NOT_YET = " … not implemented yet"  # ends the line of a claim about code that is not written yet
 
@@ -181,35 +186,35 @@ class ThisPython(KernelSpecManager):
 
 
 class Progress:
-    """One line for each cell; on a terminal the line stands there while the cell runs.
+    """One line for each cell; on a terminal, a last line shows what is running.
 
-    Parameters
+    Attributes
     ----------
-    name : str
-        The lesson.
-    total : int
-        How many cells there will be.
+    running : dict from str to str
+        What each lesson that has begun is at, under its name.
     """
 
-    def __init__(self, name, total):
-        self.name = name
-        self.total = total
+    def __init__(self):
+        self.running = {}
         self.live = sys.stdout.isatty()
 
-    def line(self, number, seconds, label):
-        count = f"{number}/{self.total}"
-        line = f"{self.name:<22} {count:>7} {seconds:>9}  {label}"
-        return line[: shutil.get_terminal_size().columns - 1] if self.live else line
+    def begin(self, lesson, step):
+        self.running[lesson] = f"{lesson} {step}"
+        self._show()
 
-    def begin(self, number, label):
-        if self.live:
-            print(self.line(number, "…", label), end="\r", flush=True)
+    def end(self, lesson):
+        del self.running[lesson]
+        self._show()
 
-    def end(self, number, seconds, label, remarks):
+    def tell(self, *lines):
+        print("\x1b[2K" * self.live + "\n".join(lines), flush=True)
+        self._show()
+
+    def _show(self):
         if self.live:
-            print(end="\x1b[2K")
-        lines = [self.line(number, f"{seconds:.1f} s", label), *(f"    {remark}" for remark in remarks)]
-        print("\n".join(lines), flush=True)
+            width = (shutil.get_terminal_size().columns - 1) // max(1, len(self.running))
+            line = "".join(f"{step[: width - 2]:<{width}}" for step in self.running.values())
+            print(f"\x1b[2K{line}", end="\r", flush=True)
 
 
 def course_order(paths):
@@ -285,16 +290,19 @@ def claims_of(cell):
                 yield line
 
 
-def execute(path, timeout=None, keep_going=False):
+async def execute(path, progress, timeout=None, keep_going=False, env=None):
     """Run a notebook in a kernel of its own, in its own folder.
 
     Parameters
     ----------
     path : Path
+    progress : Progress
     timeout : int or None
         Seconds a cell may take.
     keep_going : bool
         Whether the cells after one that raises are executed too.
+    env : dict from str to str, optional
+        The kernel's environment; default: that of this process.
 
     Returns
     -------
@@ -306,26 +314,27 @@ def execute(path, timeout=None, keep_going=False):
     labels = labels_of(notebook)
     numbers = {index: number for number, index in enumerate(labels, 1)}
     lesson = Lesson(path.stem, title_of(notebook, path.stem), cells=len(labels))
-    progress = Progress(lesson.name, lesson.cells)
     started = {}
-    raised = []
+    mishaps = []
 
     def begin(cell, cell_index):
         started[cell_index] = time.perf_counter()
-        progress.begin(numbers[cell_index], labels[cell_index])
+        progress.begin(lesson.name, f"{numbers[cell_index]}/{lesson.cells}  {labels[cell_index]}")
 
-    def end(cell, cell_index, execute_reply):
+    def end(cell, cell_index, execute_reply=None, what=None):
         claims = list(claims_of(cell))
-        remarks = [claim for claim in claims if claim.startswith(FAILED)]
-        lesson.failing += len(remarks)
+        failed = [claim for claim in claims if claim.startswith(FAILED)]
+        lesson.failing += len(failed)
         lesson.holding += sum(claim.startswith(HOLDS) for claim in claims)
         lesson.pending += sum(claim.startswith(PENDING) for claim in claims)
-        for output in cell.outputs if keep_going else ():
-            if output.output_type == "error":
-                raised.append(f"cell {numbers[cell_index]} raised {output.ename}: {output.evalue}".splitlines()[0])
-                remarks.append(raised[-1])
+        errors = [output for output in cell.outputs if output.output_type == "error"]
+        whats = [what] if what else [f"raised {error.ename}: {error.evalue}".splitlines()[0] for error in errors]
+        new = [f"cell {numbers[cell_index]} {what}" for what in whats]
+        mishaps.extend(new)
+        count = f"{numbers[cell_index]}/{lesson.cells}"
         seconds = time.perf_counter() - started[cell_index]
-        progress.end(numbers[cell_index], seconds, labels[cell_index], remarks)
+        line = f"{lesson.name:<22} {count:>7} {seconds:>7.1f} s  {labels[cell_index]}"
+        progress.tell(line, *(f"    {remark}" for remark in failed + new))
 
     for cell in filter(is_executed, notebook.cells):
         cell.outputs = []
@@ -344,20 +353,60 @@ def execute(path, timeout=None, keep_going=False):
         on_cell_executed=end,
     )
     begun = time.perf_counter()
+    progress.begin(lesson.name, "starts")
+    executed = asyncio.ensure_future(client.async_execute(cleanup_kc=True, env=env or os.environ))
+    # Not awaited itself: nbclient takes a lesson that is cancelled for one whose kernel died.
+    await asyncio.wait([executed])
     try:
-        complete(client.async_execute(cleanup_kc=True))
-    except CellExecutionError as error:
-        lesson.mishap = f"cell {numbers[max(started)]} raised {error.ename}: {error.evalue}".splitlines()[0]
+        executed.result()
+    except CellExecutionError:  # told at the cell's end
+        pass
     except (CellTimeoutError, DeadKernelError) as error:
         what = f"ran longer than {timeout} s" if isinstance(error, CellTimeoutError) else "killed the kernel"
-        lesson.mishap = f"cell {numbers[max(started)]} {what}"
-        end(notebook.cells[max(started)], max(started), None)
+        end(notebook.cells[max(started)], max(started), what=what)
     lesson.seconds = time.perf_counter() - begun
-    if lesson.mishap:
-        print(f"    {lesson.mishap}", flush=True)
-    elif raised:
-        lesson.mishap = raised[0] + (f"; {len(raised) - 1} more raised" if len(raised) > 1 else "")
+    if mishaps:
+        lesson.mishap = mishaps[0] + (f"; {len(mishaps) - 1} more raised" if len(mishaps) > 1 else "")
     return notebook, lesson
+
+
+async def run(paths, options, progress):
+    """Execute and publish lessons.
+
+    Parameters
+    ----------
+    paths : list of Path
+    options : argparse.Namespace
+    progress : Progress
+
+    Returns
+    -------
+    lessons : list of Lesson
+        In the order of ``paths``.
+    """
+    at_once = 1 if options.store else min(2, len(paths), CORES)
+    env = dict(os.environ)
+    if at_once > 1:
+        for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+            env.setdefault(name, str(CORES // at_once))
+    if options.store:
+        env["CS231N_DATA"] = "shapes10"
+    turns = asyncio.Semaphore(at_once)
+    lessons = {}
+
+    async def run_one(path):
+        async with turns:
+            notebook, lesson = await execute(path, progress, options.timeout, options.keep_going, env)
+        # In a thread, so that the other lesson's messages are read meanwhile.
+        await asyncio.to_thread(publish, notebook, lesson, path.parent, options.output)
+        if options.store and lesson.state == "sound":
+            store(notebook, path)
+        lessons[path] = lesson
+        write_index([lessons[path] for path in paths if path in lessons], options.output)
+        progress.end(lesson.name)
+
+    await asyncio.gather(*map(run_one, sorted(paths, key=lambda path: at_once == 1 or path.stem != LONGEST)))
+    return [lessons[path] for path in paths]
 
 
 def complete(coroutine):
@@ -372,7 +421,7 @@ def complete(coroutine):
 
     async def supervise():
         await asyncio.wait([task])
-        # When it is cancelled, nbclient leaves a task behind.
+        # When it is cancelled, lessons still run, and nbclient leaves tasks behind.
         rest = asyncio.all_tasks() - {asyncio.current_task()}
         for other in rest:
             other.cancel()
@@ -390,10 +439,10 @@ def complete(coroutine):
         while not done.wait(0.2):
             pass
     except KeyboardInterrupt:
+        # What the cancelled lessons and nbclient's tasks end with is of no interest.
+        loop.set_exception_handler(lambda loop, context: None)
         loop.call_soon_threadsafe(task.cancel)
         done.wait()
-        # What the cancelled lesson ended with is of no interest, and asked for, so that asyncio does not report it.
-        task.cancelled() or task.exception()
         raise
     return task.result()
 
@@ -418,12 +467,8 @@ def publish(notebook, lesson, folder, output):
 
 def store(notebook, path):
     """Put an executed copy in the place of its lesson, whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    try:
-        nbformat.write(notebook, part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as file:
+        file.write(f"{nbformat.writes(notebook)}\n".encode())
 
 
 def copy_mathjax(output):
@@ -509,21 +554,13 @@ def main(arguments=None):
         print("There are no lessons in notebooks/ yet.")
         return 0
 
-    if options.store:
-        os.environ["CS231N_DATA"] = "shapes10"
-    lessons = []
     options.output.mkdir(parents=True, exist_ok=True)
     copy_mathjax(options.output)
+    progress = Progress()
     try:
-        for path in paths:
-            notebook, lesson = execute(path, options.timeout, options.keep_going)
-            publish(notebook, lesson, path.parent, options.output)
-            if options.store and lesson.state == "sound":
-                store(notebook, path)
-            lessons.append(lesson)
-            write_index(lessons, options.output)
+        lessons = complete(run(paths, options, progress))
     except KeyboardInterrupt:
-        print(f"\nInterrupted in {path.stem}; finished lessons are in {options.output}.")
+        print(f"\nInterrupted in {', '.join(progress.running)}; finished lessons are in {options.output}.")
         return 130
     print(f"\n{table(lessons)}\n\nPages: {options.output / 'index.html'}")
     bad = {"raised", "failed", "pending"} if options.store else {"raised"}
