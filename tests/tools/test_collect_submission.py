@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -20,18 +19,28 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from processes import ended
 
-from tools.course import lesson_book
+from tools.course import collect_submission, lesson_book
 from tools.course.collect_submission import SubmissionError, collect, put_in_place
 from tools.lessons.run_lessons import COURSE
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BOARD = {"total": 3, "points": 2, "exercises": [{"name": "affine_forward", "points": 2}]}
-# Stand-ins; the first argument that names the PDF tells where it goes.
+# Stands in for a browser. Its PDF has three pages in an order of their own, then holds what was printed.
 PRINTS = """
-for argument; do case $argument in --print-to-pdf=*) pdf=${argument#*=};; file:*) page=$argument;; esac; done
-echo "%PDF of $page" > "$pdf"
+for argument; do case $argument in --print-to-pdf=*) pdf=${argument#*=};; file:*) uri=$argument;; esac; done
+echo "%PDF of $uri
+2 0 obj\n<</Type /Page\n/Parent 9 0 R>>\nendobj
+7 0 obj\n<</Type /Page\n/Parent 9 0 R>>\nendobj
+5 0 obj\n<</Type /Page\n/Parent 9 0 R>>\nendobj
+8 0 obj\n<</Type /Pages\n/Kids [2 0 R 7 0 R]>>\nendobj
+9 0 obj\n<</Type /Pages\n/Kids [5 0 R]>>\nendobj
+1 0 obj\n<</Type /Pages\n/Kids [8 0 R 9 0 R]>>\nendobj
+3 0 obj\n<</Dropout [7 0 R /XYZ 1 2 0]\n/Dropout.1 [5 0 R /XYZ 1 2 0]>>" > "$pdf"
+/bin/cat "${pdf%pdf}html" >> "$pdf"
 """
-HANGS = f"echo $$ > '{{folder}}/pid'; exec '{sys.executable}' -c 'import time; time.sleep(60)'"
+HANGS = 'cd "$(/usr/bin/dirname "$0")"; /bin/sleep 60 & echo $! > pid; {then} wait'
+ERROR = new_output("error", ename="ValueError", evalue="x must have shape (N, D)\nnot (D,)")
+UNDECIDED = new_output("stream", text="☐ dx matches: affine_backward is not implemented yet\n")
 
 
 def picture(shade):
@@ -41,31 +50,26 @@ def picture(shade):
     return base64.b64encode(file.getvalue()).decode()
 
 
+PICTURES = {name: picture(index / 5) for index, name in enumerate(COURSE)}
+
+
 def lesson(name):
     """A lesson as it is when it was executed: two code cells, a formula, a picture, an answer folded away."""
+    two = new_output("execute_result", {"text/plain": "2"}, execution_count=1)
+    shown = new_output("display_data", {"image/png": PICTURES[name], "text/plain": "<Figure>"})
     cells = [
         new_markdown_cell(f"# About {name}\n\nA formula: $\\frac{{\\alpha}}{{2}}$."),
         new_markdown_cell("## 1. The data\n\n[below](#2.-The-claim)"),
-        new_code_cell(
-            "1 + 1", execution_count=1, outputs=[new_output("execute_result", {"text/plain": "2"}, execution_count=1)]
-        ),
+        new_code_cell("1 + 1", execution_count=1, outputs=[two]),
         new_markdown_cell("## 2. The claim\n\n<details><summary>Answer</summary>\n\nFolded *away*.\n\n</details>"),
-        new_code_cell(
-            "show()",
-            execution_count=2,
-            outputs=[
-                new_output("stream", text="✓ shown\n"),
-                new_output("display_data", {"image/png": picture(len(name) / 25), "text/plain": "<Figure>"}),
-            ],
-        ),
+        new_code_cell("show()", execution_count=2, outputs=[new_output("stream", text="✓ shown\n"), shown]),
         new_code_cell(""),
     ]
     return new_notebook(cells=cells)
 
 
-def program(folder, name, script):
-    """Lay a program of this name, a shell script, into a folder."""
-    path = folder / name
+def program(path, script):
+    """Lay a shell script."""
     path.write_text("#!/bin/sh\n" + script)
     path.chmod(0o755)
     return path
@@ -73,591 +77,283 @@ def program(folder, name, script):
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):
-    """A workbook whose lessons are executed, in a folder with spaces; on PATH are stand-ins from bin/ only."""
+    """A workbook whose lessons are executed, in a folder with spaces; PATH has no program but those in bin/."""
     root = tmp_path / "my work book"
-    for name in (
-        "notebooks",
-        "tools/course",
-        "tools/lessons",
-        "bin",
-        "cs231n/layers",
-        "cs231n/__pycache__",
-        "cs231n/.ipynb_checkpoints",
-        "cs231n/datasets",
-        "datasets",
-    ):
-        (root / name).mkdir(parents=True)
-    (root / "tools" / "__init__.py").touch()
+    files = {
+        "cs231n/optim.py": "rate = 1\n",
+        "cs231n/layers/affine.py": "# out = x w + b, α\n",
+        "tools/__init__.py": "",
+        "tools/course/score.py": f"import sys\nprint({json.dumps(BOARD)!r} if '--json' in sys.argv else 1)",
+        "bin/README": "",
+        # No part of a submission:
+        "cs231n/__pycache__/optim.cpython-311.pyc": "waste",
+        "cs231n/.ipynb_checkpoints/optim-checkpoint.py": "waste",
+        "cs231n/datasets/data_batch_1": "waste",
+        "datasets/images.npz": "waste",
+        "notebooks/checkpoint.npz": "waste",
+    }
+    for name, content in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(content, encoding="utf-8")
     for name in COURSE:
         nbformat.write(lesson(name), root / "notebooks" / f"{name}.ipynb")
-    (root / "cs231n" / "optim.py").write_text("rate = 1\n")
-    (root / "cs231n" / "layers" / "affine.py").write_text("# out = x w + b, α\n", encoding="utf-8")
-    for waste in (
-        "cs231n/__pycache__/optim.cpython-311.pyc",
-        "cs231n/.ipynb_checkpoints/optim-checkpoint.py",
-        "cs231n/datasets/data_batch_1",
-        "datasets/images.npz",
-        "notebooks/checkpoint.npz",
-    ):
-        (root / waste).write_bytes(b"waste")
-    (root / "tools" / "course" / "score.py").write_text(
-        f"import sys\nprint({json.dumps(BOARD)!r} if '--json' in sys.argv else 1)"
-    )
     monkeypatch.setenv("PATH", str(root / "bin"))
     monkeypatch.setattr(lesson_book, "CHROMIUM_PLACES", [])
+    monkeypatch.setattr(collect_submission, "ROOT", root)
     return root
 
 
 @pytest.fixture
 def chromium(root):
-    """Lay a Chromium into bin/ that runs a script."""
-
-    def lay(script):
-        return program(root / "bin", "chromium", script)
-
-    lay(PRINTS)
-    return lay
+    return program(root / "bin" / "chromium", PRINTS)
 
 
-def edit(root, name, change):
-    """Change the code cells of a lesson, given as a list."""
+def edit(root, name, index, **entries):
+    """Change entries of a lesson's code cell, or of all for None."""
     path = root / "notebooks" / f"{name}.ipynb"
     notebook = nbformat.read(path, as_version=4)
-    change([cell for cell in notebook.cells if cell.cell_type == "code"])
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for cell in cells if index is None else [cells[index]]:
+        cell.update(entries)
     nbformat.write(notebook, path)
 
 
-def listing(folder):
-    return sorted(path.name for path in folder.iterdir())
+def collected(root):
+    return {path.name: path.read_bytes() for path in root.glob("a2_*")}
 
 
 # The lessons
 
 
-def unexecute(cells):
-    cells[1].execution_count, cells[1].outputs = None, []
-
-
-def rerun(cells):
-    cells[0].execution_count = 7
-
-
-def fail(cells):
-    cells[1].outputs = [new_output("error", ename="ValueError", evalue="x must have shape (N, D)\nnot (D,)")]
-
-
-def clear(cells):
-    for cell in cells:
-        cell.execution_count, cell.outputs = None, []
-
-
-def clear_outputs(cells):
-    for cell in cells:
-        cell.outputs = []
-
-
 @pytest.mark.parametrize(
-    ("change", "fault"),
+    ("index", "entries", "fault"),
     [
-        (unexecute, "cell 2 (2. The claim) is not executed"),
-        (rerun, "cell 1 (1. The data) is out of order: In [7] where In [1] belongs"),
-        (fail, "cell 2 (2. The claim) raised ValueError: x must have shape (N, D)"),
-        (clear, "saved without outputs"),
-        (clear_outputs, "saved without outputs"),
+        (1, {"execution_count": None, "outputs": []}, "cell 2 (2. The claim) is not executed"),
+        (0, {"execution_count": 7}, "cell 1 (1. The data) is out of order: In [7] where In [1] belongs"),
+        (1, {"outputs": [ERROR]}, "cell 2 (2. The claim) raised ValueError: x must have shape (N, D)"),
+        (None, {"outputs": []}, "saved without outputs"),
     ],
 )
-def test_a_lesson_that_is_not_executed_in_order_and_without_error_is_named_with_the_cell(root, chromium, change, fault):
-    edit(root, "Dropout", change)
+def test_a_lesson_that_is_not_executed_in_order_and_without_error_is_named_with_the_cell(root, index, entries, fault):
+    edit(root, "Dropout", index, **entries)
     with pytest.raises(SubmissionError) as error:
         collect(root, root)
     assert str(error.value).splitlines()[1:-1] == [f"  Dropout: {fault}"]
-    assert not list(root.glob("a2_*"))
+    assert not collected(root)
+
+
+def test_all_lessons_that_have_a_fault_are_named_in_the_order_of_the_course(root, capsys):
+    folder = root / "notebooks"
+    (folder / "FullyConnectedNets.ipynb").unlink()
+    (folder / "BatchNormalization.ipynb").write_bytes(b'{"cells": [')
+    (folder / "ConvolutionalNetworks.ipynb").write_text('{"cells": [{"cell_type": "code"}], "nbformat": 4}')
+    edit(root, "PyTorch", 1, outputs=[ERROR])
+    assert collect_submission.main([]) == 1
+    faults = capsys.readouterr().err.splitlines()[1:-1]
+    assert [fault.split("(")[0] for fault in faults] == [
+        f"  FullyConnectedNets: missing from {folder}",
+        "  BatchNormalization: damaged, not a notebook ",
+        "  ConvolutionalNetworks: damaged, not a notebook ",
+        "  PyTorch: cell 2 ",
+    ]
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("script", "said"),
     [
-        (b'{"cells": [', "damaged, not a notebook (NotJSONError('Notebook does not appear to be JSON"),
-        (b"[]", "damaged, not a notebook ("),
-        (b"{}", "damaged, not a notebook ("),
-        (b"\xff\xfe\x00", "damaged, not a notebook ("),
-        (b"", "damaged, not a notebook ("),
-        (
-            b'{"cells": [{"cell_type": "code"}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
-            "damaged, not a notebook (",
-        ),
+        ("import sys; print('collecting'); sys.exit('No pytest')", "exit status 1: No pytest"),
+        ("print('{\"total\": 3}')", 'exit status 0: {"total": 3}'),
     ],
 )
-def test_a_damaged_lesson_is_named_in_one_line(root, chromium, content, told):
-    (root / "notebooks" / "Dropout.ipynb").write_bytes(content)
+def test_a_score_that_fails_is_reported_in_one_line(root, script, said):
+    (root / "tools" / "course" / "score.py").write_text(script)
     with pytest.raises(SubmissionError) as error:
         collect(root, root)
-    (fault,) = str(error.value).splitlines()[1:-1]
-    assert fault.startswith(f"  Dropout: {told}")
-
-
-def test_all_lessons_that_have_a_fault_are_named_in_the_order_of_the_course(root, chromium):
-    (root / "notebooks" / "FullyConnectedNets.ipynb").unlink()
-    edit(root, "PyTorch", clear)
-    edit(root, "Dropout", fail)
-    with pytest.raises(SubmissionError) as error:
-        collect(root, root)
-    faults = [line.split(":")[0].strip() for line in str(error.value).splitlines()[1:-1]]
-    assert faults == ["FullyConnectedNets", "Dropout", "PyTorch"]
-    assert f"FullyConnectedNets: missing from {root / 'notebooks'}" in str(error.value)
-
-
-def test_a_claim_about_code_that_is_not_written_yet_may_be_handed_in(root, chromium):
-    def claim(cells):
-        cells[1].outputs = [new_output("stream", text="☐ dx matches: affine_backward is not implemented yet\n")]
-
-    edit(root, "Dropout", claim)
-    assert len(collect(root, root)) == 2
+    assert str(error.value) == f"tools.course.score failed ({said})."
+    assert not collected(root)
 
 
 # The archive
 
 
-def test_the_archive_holds_the_package_the_lessons_and_the_scoreboard_and_nothing_else(root, chromium):
-    collect(root, root)
-    with zipfile.ZipFile(root / "a2_code.zip") as archive:
-        assert archive.testzip() is None
-        assert archive.namelist() == sorted(
-            [
-                "cs231n/layers/affine.py",
-                "cs231n/optim.py",
-                "scoreboard.json",
-                *(f"notebooks/{name}.ipynb" for name in COURSE),
-            ]
-        )
-        for name in set(archive.namelist()) - {"scoreboard.json"}:
-            assert archive.read(name) == (root / name).read_bytes()
-        assert json.loads(archive.read("scoreboard.json")) == BOARD
-
-
-def test_the_same_work_gives_the_same_bytes(root, chromium, tmp_path):
-    collect(root, tmp_path / "one")
+def test_the_archive_holds_the_package_the_lessons_and_the_scoreboard_and_is_the_same_for_the_same_work(root, tmp_path):
+    edit(root, "Dropout", 1, outputs=[UNDECIDED])  # may be handed in
     copy = shutil.copytree(root, tmp_path / "copy")
     for path in copy.rglob("*.*"):
         os.utime(path, (1e9, 1e9))
         path.chmod(0o700)
-    collect(copy, tmp_path / "two")
-    assert (tmp_path / "one" / "a2_code.zip").read_bytes() == (tmp_path / "two" / "a2_code.zip").read_bytes()
-
-
-@pytest.mark.parametrize(
-    ("script", "told"),
-    [
-        (
-            "import sys; print('collecting'); sys.exit('ModuleNotFoundError: No module named pytest')",
-            "exit status 1: ModuleNotFoundError: No module named pytest",
-        ),
-        ("print('3 of 100 points')", "exit status 0: 3 of 100 points"),
-        ("print('[1]')", "exit status 0: [1]"),
-        ("print('{\"total\": 3}')", 'exit status 0: {"total": 3}'),
-        ("", "exit status 0: it said nothing"),
-        (
-            'import sys; print(\'{"total": 3, "points": 4, "exercises": []}\'); sys.exit(\'the tests ended early\')',
-            "exit status 1: the tests ended early",
-        ),
-    ],
-)
-def test_a_score_that_fails_is_told_in_one_line(root, chromium, script, told):
-    (root / "tools" / "course" / "score.py").write_text(script)
-    with pytest.raises(SubmissionError) as error:
-        collect(root, root)
-    assert str(error.value) == f"tools.course.score failed ({told})."
-    assert not list(root.glob("a2_*"))
+    collect(root, root)
+    collect(copy, copy)
+    assert (root / "a2_code.zip").read_bytes() == (copy / "a2_code.zip").read_bytes()
+    with zipfile.ZipFile(root / "a2_code.zip") as archive:
+        assert json.loads(archive.read("scoreboard.json")) == BOARD
+        work = {name: archive.read(name) for name in archive.namelist() if name != "scoreboard.json"}
+    names = ["cs231n/optim.py", "cs231n/layers/affine.py", *(f"notebooks/{name}.ipynb" for name in COURSE)]
+    assert work == {name: (root / name).read_bytes() for name in names}
 
 
 # The document
 
 
-def test_it_is_printed_from_a_page_that_lies_beside_it(root, chromium):
+def test_a_browser_prints_a_page_that_lies_beside_the_pdf_with_the_pages_in_its_contents(root, chromium):
     assert collect(root, root) == [root / "a2_code.zip", root / "a2_inline.pdf"]
-    printed = (root / "a2_inline.pdf").read_text()
-    assert re.fullmatch(rf"%PDF of {root.as_uri()}/a2_part_\w+/a2_inline.html\n", printed)
-    assert sorted(path.name for path in root.glob("a2_*")) == ["a2_code.zip", "a2_inline.pdf"]
-
-
-def test_a_browser_that_fails_is_told_and_leaves_an_earlier_submission_alone(root, chromium):
-    collect(root, root)
-    (root / "a2_code.zip").write_bytes(b"earlier")
-    before = listing(root)
-    path = chromium("echo; echo 'No usable sandbox!' >&2; exit 3")
-    with pytest.raises(SubmissionError) as error:
-        collect(root, root)
-    assert str(error.value) == (
-        f"{path} did not print (exit status 3: No usable sandbox!). "
-        "Collect with --html to hand in a page instead of a PDF."
-    )
-    assert listing(root) == before
-    assert (root / "a2_code.zip").read_bytes() == b"earlier"
-
-
-ONCE = f'[ -f "$0.done" ] && exit 0; : > "$0.done"; {PRINTS}'
+    assert collected(root).keys() == {"a2_code.zip", "a2_inline.pdf"}
+    first_line, *_ = printed = (root / "a2_inline.pdf").read_text("utf-8").splitlines()
+    assert re.fullmatch(rf"%PDF of {root.as_uri()}/a2_part_\w+/a2_inline.html", first_line)
+    numbers = re.findall(r'href="#([\w.]+)">[^<]*<span class="dots"></span><span class="page">(\d+)', "".join(printed))
+    assert numbers == [("Dropout", "2"), ("Dropout.1", "3")]
 
 
 @pytest.mark.parametrize(
-    "script", ["exit 0", PRINTS.replace("%PDF", "<html>"), ONCE], ids=["no file", "no PDF", "no numbered contents"]
+    ("script", "reason"),
+    [
+        ("echo; echo 'No usable sandbox!' >&2; exit 3", "did not print (exit status 3: No usable sandbox!)"),
+        ("exit 0", "did not print (exit status 0: it said nothing)"),
+        (HANGS.format(then=""), "was not done after 0.5 s"),
+    ],
+    ids=["fails", "no file", "hangs"],
 )
-def test_a_browser_that_prints_nothing_is_told(root, chromium, script):
-    chromium(script)
-    with pytest.raises(SubmissionError, match=r"chromium did not print \(exit status 0: it said nothing\)"):
+def test_a_browser_that_prints_no_pdf_leaves_an_earlier_submission_alone(root, chromium, script, reason, monkeypatch):
+    monkeypatch.setattr(lesson_book, "CHROMIUM_SECONDS", 0.5)
+    (root / "a2_code.zip").write_bytes(b"earlier")
+    program(chromium, script)
+    with pytest.raises(SubmissionError) as error:
         collect(root, root)
-    assert not list(root.glob("a2_*"))
+    assert str(error.value) == f"{chromium} {reason}. Collect with --html to hand in a page instead of a PDF."
+    assert collected(root) == {"a2_code.zip": b"earlier"}
+    if script.startswith("cd"):
+        assert ended(int((root / "bin" / "pid").read_text()))
 
 
-def test_a_browser_that_hangs_is_ended_with_its_processes(root, chromium, monkeypatch):
-    monkeypatch.setattr(lesson_book, "CHROMIUM_SECONDS", 2)
-    helper = program(root / "bin", "helper", HANGS.format(folder=root))
-    chromium(f"'{helper}' & wait")
-    with pytest.raises(SubmissionError, match="chromium was not done after 2 s. Collect with --html"):
-        collect(root, root)
-    assert not list(root.glob("a2_*"))
-    assert ended(int((root / "pid").read_text()))
-
-
-@pytest.mark.parametrize("name", ["chromium", "google-chrome", "msedge"])
-def test_a_browser_is_found_by_its_names(root, name):
+def test_a_browser_is_found_by_its_name_and_where_it_is_usually_installed(root, monkeypatch):
     assert lesson_book.find_chromium() is None
-    path = program(root / "bin", name, "")
-    assert lesson_book.find_chromium() == str(path)
+    installed = program(root / "Google Chrome", "")
+    monkeypatch.setattr(lesson_book, "CHROMIUM_PLACES", ["/nowhere/Chrome", str(installed)])
+    assert lesson_book.find_chromium() == str(installed)
+    named = program(root / "bin" / "msedge", "")
+    assert lesson_book.find_chromium() == str(named)
 
 
-def test_a_browser_is_found_where_it_is_usually_installed(root, monkeypatch):
-    path = program(root / "bin", "Google Chrome", "")
-    monkeypatch.setattr(lesson_book, "CHROMIUM_PLACES", ["/nowhere/Chrome", str(path)])
-    assert lesson_book.find_chromium() == str(path)
-
-
-def assert_self_contained(page):
-    for source in re.findall(r"""<(?:img|script|link|iframe)\b[^>]*?\b(?:src|href)=["']([^"']*)""", page):
-        assert source.startswith("data:")
-
-
-def test_without_a_program_that_makes_pdfs_it_is_a_page_that_needs_no_other_file(root, capsys):
+def test_without_a_browser_it_is_a_page_that_needs_no_other_file(root, capsys):
     (root / "a2_inline.pdf").write_bytes(b"of an earlier call")
-    assert collect(root, root) == [root / "a2_code.zip", root / "a2_inline.html"]
-    assert "Neither Chromium, Chrome or Edge nor LaTeX with pandoc is installed" in capsys.readouterr().out
-    assert sorted(path.name for path in root.glob("a2_*")) == ["a2_code.zip", "a2_inline.html"]
+    assert collect_submission.main([]) == 0
+    assert "No Chromium, Chrome or Edge is installed" in capsys.readouterr().out
+    assert collected(root).keys() == {"a2_code.zip", "a2_inline.html"}
     page = (root / "a2_inline.html").read_text(encoding="utf-8")
-    assert_self_contained(page)
-    titles = re.findall(r"<h1\b[^>]*>(About \w+)", page)
-    assert titles == [f"About {name}" for name in COURSE]
-    for name in COURSE:
-        assert f"data:image/png;base64,{picture(len(name) / 25)}" in page
-
-
-def test_html_is_written_where_it_is_asked_for(root, chromium):
-    assert collect(root, root, html=True)[1] == root / "a2_inline.html"
-
-
-def test_links_lead_to_headings_of_the_same_lesson_and_the_contents_to_all(root):
-    collect(root, root)
-    page = (root / "a2_inline.html").read_text(encoding="utf-8")
+    sources = re.findall(r"""<(?:img|script|link|iframe)\b[^>]*?\b(?:src|href)=["']([^"']*)""", page)
+    assert sources == [f"data:image/png;base64,{PICTURES[name]}" for name in COURSE]
+    assert re.findall(r"<h1\b[^>]*>(About \w+)", page) == [f"About {name}" for name in COURSE]
+    # Links lead to headings of the same lesson, and the contents to all.
     ids = re.findall(r"""<(?:h\d|section|span)\b[^>]*?\bid="([^"]+)""", page)
-    assert len(ids) == len(set(ids))
-    links = re.findall(r"""<a\b[^>]*?\bhref="#([^"]+)""", page)
-    assert set(links) <= set(ids)
+    links = set(re.findall(r"""<a\b[^>]*?\bhref="#([^"]+)""", page))
+    assert links <= set(ids) and len(ids) == len(set(ids))
     for name in COURSE:
-        assert {name, f"{name}.1", f"{name}.2", f"{name}-2.-The-claim"} <= set(links)
+        assert {name, f"{name}.1", f"{name}.2", f"{name}-2.-The-claim"} <= links
 
 
-def test_answers_are_unfolded(root):
-    chapter = lesson_book.chapter(Path("Dropout.ipynb"), lesson("Dropout"))
-    assert re.search(r"<details open>(?:(?!</details>).)*Folded <em>away</em>", chapter["body"], re.DOTALL)
+def test_a_page_is_written_where_it_is_asked_for(root, chromium):
+    assert collect_submission.main(["--html"]) == 0
+    assert collected(root).keys() == {"a2_code.zip", "a2_inline.html"}
 
 
-def test_pictures_that_the_text_refers_to_are_embedded(root):
+def test_answers_are_unfolded_and_pictures_that_the_text_refers_to_embedded(root):
     (root / "notebooks" / "a b.png").write_bytes(b"png")
     text = "![one](a%20b.png) <img src='a b.png'> ![gone](gone.png) ![far](https://example.org/far.png)"
-    notebook = new_notebook(cells=[new_markdown_cell(text)])
+    notebook = lesson("Dropout")
+    notebook.cells.append(new_markdown_cell(text))
     body = lesson_book.chapter(root / "notebooks" / "Dropout.ipynb", notebook)["body"]
+    assert re.search(r"<details open>(?:(?!</details>).)*Folded <em>away</em>", body, re.DOTALL)
     assert body.count(f'src="data:image/png;base64,{base64.b64encode(b"png").decode()}"') == 2
     assert 'src="gone.png"' in body
     assert 'src="https://example.org/far.png"' in body
 
 
-def test_the_pages_of_a_pdf_are_counted_and_link_targets_found():
-    pdf = b"""%PDF-1.4
-        2 0 obj\n<</Type /Page\n/Parent 9 0 R>>\nendobj
-        7 0 obj\n<</Type /Page\n/Parent 9 0 R>>\nendobj
-        5 0 obj\n<</Type /Page\n/Parent 9 0 R>>\nendobj
-        8 0 obj\n<</Type /Pages\n/Kids [2 0 R 7 0 R]>>\nendobj
-        9 0 obj\n<</Type /Pages\n/Kids [5 0 R]>>\nendobj
-        1 0 obj\n<</Type /Pages\n/Kids [8 0 R 9 0 R]>>\nendobj
-        3 0 obj\n<</Dropout [7 0 R /XYZ 1 2 0]\n/Dropout.1 [5 0 R /XYZ 1 2 0]>>"""
-    assert lesson_book.pages_of(pdf) == (3, {"Dropout": 2, "Dropout.1": 3})
-
-
-# LaTeX
-
-
-# Between Markdown and LaTeX, nbconvert has pandoc speak JSON.
-PANDOC = """
-import json, sys
-text = sys.stdin.read()
-words = sys.argv[1:]
-if "-v" in words:
-    print("pandoc 3.1")
-elif "json" in words[words.index("-t") + 1]:
-    print(json.dumps({"pandoc-api-version": [1, 23], "meta": {}, "blocks": [{"t": "Str", "c": text}]}))
-else:
-    print(json.loads(text)["blocks"][0]["c"] if text.startswith("{") else text)
-"""
-
-
-@pytest.fixture
-def latex(root):
-    """A LaTeX whose PDF is its source, and a pandoc that gives back what it gets."""
-    program(root / "bin", "xelatex", 'printf "%%PDF\\n" > notebook.pdf; /bin/cat notebook.tex >> notebook.pdf')
-    program(root / "bin", "bibtex", "exit 1")
-    (root / "bin" / "pandoc.py").write_text(PANDOC)
-    program(root / "bin", "pandoc", f"exec '{sys.executable}' -S '{root}/bin/pandoc.py' \"$@\"")
-    return root
-
-
-def test_latex_sets_the_lessons_where_there_is_no_browser(latex, capsys):
-    assert collect(latex, latex) == [latex / "a2_code.zip", latex / "a2_inline.pdf"]
-    source = (latex / "a2_inline.pdf").read_text(encoding="utf-8")
-    assert re.findall(r"# About (\w+)|\\(clearpage|tableofcontents)", source) == [
-        ("", "tableofcontents"),
-        *(pair for name in COURSE for pair in [("", "clearpage"), (name, "")]),
-    ]
-    assert source.count(r"\adjustimage{") == len(COURSE)
-    assert source.index(r"\begin{document}") < source.index(r"\tableofcontents") < source.index("# About")
-    assert capsys.readouterr().out.splitlines()[-1] == "Setting the lessons with LaTeX"
-
-
-def test_a_browser_is_preferred_to_latex(latex, chromium):
-    collect(latex, latex)
-    assert (latex / "a2_inline.pdf").read_text().startswith("%PDF of file:")
-
-
-def test_a_latex_that_fails_is_told_in_one_line(latex):
-    program(latex / "bin", "xelatex", "echo This is XeTeX; echo '! Undefined control sequence.'; echo more; exit 1")
-    with pytest.raises(SubmissionError) as error:
-        collect(latex, latex)
-    assert str(error.value) == (
-        "xelatex failed (! Undefined control sequence.). Collect with --html to hand in a page instead of a PDF."
-    )
-    assert not list(latex.glob("a2_*"))
-
-
-def test_latex_without_pandoc_is_no_way_to_a_pdf(latex):
-    (latex / "bin" / "pandoc").unlink()
-    assert collect(latex, latex)[1] == latex / "a2_inline.html"
-
-
 # All or nothing
 
 
-@pytest.fixture
-def parts(tmp_path):
-    """Two finished files, to be put into tmp_path."""
+@pytest.mark.parametrize("before", [{}, {"a2_code.zip": b"earlier", "a2_inline.pdf": b"earlier"}], ids=["none", "both"])
+@pytest.mark.parametrize("succeed", range(5))
+def test_both_files_are_put_in_place_or_none(tmp_path, monkeypatch, before, succeed):
     (tmp_path / "part").mkdir()
-    paths = [tmp_path / "part" / name for name in ("a2_inline.pdf", "a2_code.zip")]
-    for path in paths:
-        path.write_bytes(b"new")
-    return paths
-
-
-def interrupt(monkeypatch, fails_at, error):
-    """Let the call of os.replace with this number fail."""
-    replace, calls = os.replace, []
-
-    def failing(source, target):
-        calls.append(target)
-        if len(calls) == fails_at:
-            raise error
-        replace(source, target)
-
-    monkeypatch.setattr(os, "replace", failing)
-
-
-def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.glob("a2_*")}
-
-
-def test_finished_files_replace_earlier_ones(tmp_path, parts):
-    (tmp_path / "a2_code.zip").write_bytes(b"earlier")
-    put_in_place(parts, tmp_path)
-    assert contents(tmp_path) == {"a2_code.zip": b"new", "a2_inline.pdf": b"new"}
-
-
-@pytest.mark.parametrize("fails_at", [1, 2, 3, 4])
-@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), KeyboardInterrupt()], ids=repr)
-def test_where_one_file_cannot_be_replaced_none_is(tmp_path, parts, monkeypatch, fails_at, error):
-    before = {"a2_code.zip": b"earlier", "a2_inline.pdf": b"of then"}
-    for name, content in before.items():
-        (tmp_path / name).write_bytes(content)
-    interrupt(monkeypatch, fails_at, error)
-    with pytest.raises(type(error)):
+    parts = [tmp_path / "part" / name for name in ("a2_inline.pdf", "a2_code.zip")]
+    for path, content in [*((path, b"new") for path in parts), *((tmp_path / name, before[name]) for name in before)]:
+        path.write_bytes(content)
+    # Ctrl-C comes after this many moves; those that put things back succeed again.
+    results = iter([*[os.replace] * succeed, lambda *_: signal.raise_signal(signal.SIGINT), *[os.replace] * 4])
+    monkeypatch.setattr(os, "replace", lambda *paths: next(results)(*paths))
+    if succeed < len(parts) + len(before):
+        with pytest.raises(KeyboardInterrupt):
+            put_in_place(parts, tmp_path)
+        assert collected(tmp_path) == before
+    else:
         put_in_place(parts, tmp_path)
-    assert contents(tmp_path) == before
+        assert collected(tmp_path) == {"a2_code.zip": b"new", "a2_inline.pdf": b"new"}
 
 
-@pytest.mark.parametrize("fails_at", [1, 2])
-def test_where_one_file_cannot_appear_none_does(tmp_path, parts, monkeypatch, fails_at):
-    interrupt(monkeypatch, fails_at, KeyboardInterrupt())
-    with pytest.raises(KeyboardInterrupt):
-        put_in_place(parts, tmp_path)
-    assert contents(tmp_path) == {}
-
-
-def test_a_file_that_cannot_be_replaced_is_told(root, chromium, monkeypatch):
-    interrupt(monkeypatch, 1, PermissionError(13, "Permission denied"))
-    with pytest.raises(SubmissionError, match=r"Cannot write to .* \(Permission denied\)"):
-        collect(root, root)
-    assert not list(root.glob("a2_*"))
-
-
-def test_a_folder_that_cannot_be_written_to_is_told_before_the_exercises_are_scored(root, chromium, capsys):
-    folder = Path("/sys" if sys.platform == "linux" else "/System")
-    with pytest.raises(SubmissionError) as error:
-        collect(root, folder)
-    assert str(error.value).startswith(f"Cannot write to {folder} (")
-    assert str(error.value).endswith("Name another folder with --output, or close the files that are open there.")
+def test_a_folder_that_cannot_be_written_to_is_reported_before_the_exercises_are_scored(root, capsys):
+    (root / "out").write_text("mine")
+    with pytest.raises(SubmissionError, match=r"Cannot write to .*out \(File exists\). Name another folder"):
+        collect(root, root / "out")
+    assert (root / "out").read_text() == "mine"
     assert "Scoring" not in capsys.readouterr().out
 
 
-def test_a_file_where_the_folder_should_be_is_told(root, chromium):
-    (root / "out").write_text("mine")
-    with pytest.raises(SubmissionError, match="Cannot write to .*out"):
-        collect(root, root / "out")
-    assert (root / "out").read_text() == "mine"
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C to a console, not to a process")
+@pytest.mark.parametrize("at", ["the score", "printing"])
+def test_ctrl_c_leaves_no_file_and_no_process(root, chromium, capsys, at):
+    program(chromium, HANGS.format(then="kill -INT $PPID;"))
+    if at == "the score":
+        (root / "tools" / "course" / "score.py").write_text(
+            "import os, signal, time; os.kill(os.getppid(), signal.SIGINT); time.sleep(60)"
+        )
+    assert collect_submission.main([]) == 130
+    assert capsys.readouterr().err == "\nInterrupted; nothing was written.\n"
+    assert not collected(root)
+    if at == "printing":
+        assert ended(int((root / "bin" / "pid").read_text()))
 
 
 # The command
 
 
-@pytest.fixture
-def command(root):
-    """The command in a copy of the workbook, called from another folder; Python and the usual tools are on PATH."""
+def test_the_script_collects_from_any_folder_and_names_the_install_where_it_is_missing(root, chromium, tmp_path):
     shutil.copy(REPOSITORY / "collectSubmission.sh", root)
-    for name in (
-        "course/children.py",
-        "course/collect_submission.py",
-        "course/lesson_book.py",
-        "lessons/run_lessons.py",
-    ):
-        shutil.copy(REPOSITORY / "tools" / name, root / "tools" / name)
-    elsewhere = root.parent / "else where"
-    elsewhere.mkdir()
-    path = os.pathsep.join([str(root / "bin"), str(Path(sys.executable).parent), "/usr/bin", "/bin"])
-    environment = {**os.environ, "PATH": path, "PYTHONIOENCODING": "utf-8"}
-    return lambda *arguments: subprocess.Popen(
-        ["sh", root / "collectSubmission.sh", *arguments],
-        cwd=elsewhere,
-        env=environment,
-        encoding="utf-8",
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
+    for name in ("cs231n", "tools"):
+        shutil.copytree(REPOSITORY / name, root / name, ignore=lambda *_: ["score.py"], dirs_exist_ok=True)
+    python = program(root / "bin" / "python3", f'exec "{sys.executable}" "$@"')
+    environment = {**os.environ, "PATH": f"{root / 'bin'}:/usr/bin:/bin"}
+    command = ["sh", root / "collectSubmission.sh", "--output", "to hand in"]
+
+    def call():
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8")
+        return done.returncode, done.stdout.splitlines(), done.stderr
+
+    status, (*steps, archive, pdf), said = call()
+    assert (status, said) == (0, "")
+    assert steps == ["Checking the lessons", "Scoring the exercises", "Printing the lessons with chromium"]
+    assert archive.startswith(f"{tmp_path}/to hand in/a2_code.zip ")
+    assert pdf.startswith(f"{tmp_path}/to hand in/a2_inline.pdf ")
+    assert collected(tmp_path / "to hand in").keys() == {"a2_code.zip", "a2_inline.pdf"}
+    program(python, "exit 1")
+    program(root / "bin" / "python", "exit 1")
+    assert call() == (
+        1,
+        [],
+        f"No Python with the packages of requirements.txt found: run make install in {root} first.\n",
     )
 
-
-def test_one_command_from_any_folder_writes_both_files_into_the_workbook(root, chromium, command):
-    running = command()
-    out, err = running.communicate(timeout=300)
-    assert (running.returncode, err) == (0, "")
-    assert out.splitlines()[:3] == [
-        "Checking the lessons",
-        "Scoring the exercises",
-        "Printing the lessons with chromium",
-    ]
-    written = [line.rsplit("  ", 1)[0] for line in out.splitlines()[3:]]
-    assert written == [str(root / "a2_code.zip"), str(root / "a2_inline.pdf")]
-
-
-def test_a_named_folder_is_made_beside_the_caller(root, chromium, command):
-    assert command("--output", "to hand in").communicate(timeout=300)[1] == ""
-    assert listing(root.parent / "else where" / "to hand in") == ["a2_code.zip", "a2_inline.pdf"]
-
-
-def test_a_fault_goes_to_standard_error_with_exit_status_1(root, chromium, command):
-    edit(root, "Dropout", rerun)
-    running = command()
-    out, err = running.communicate(timeout=300)
-    assert (running.returncode, out) == (1, "Checking the lessons\n")
-    assert "Dropout: cell 1 (1. The data) is out of order" in err
-    assert "Traceback" not in err
-
-
-def test_help_names_both_files(command):
-    running = command("--help")
-    out, _ = running.communicate(timeout=300)
-    assert running.returncode == 0
-    assert {"a2_code.zip", "a2_inline.pdf", "--output", "--html"} <= set(re.findall(r"--\w+|a2_\w+\.\w+", out))
-
-
-def test_without_a_python_that_has_the_packages_the_install_is_named(root, command):
-    for name in ("python3", "python"):
-        program(root / "bin", name, "exit 1")
-    running = command()
-    out, err = running.communicate(timeout=300)
-    assert (running.returncode, out) == (1, "")
-    assert err == f"No Python with the packages of requirements.txt found: run make install in {root} first.\n"
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C to a console, not to a process")
-@pytest.mark.parametrize("at", ["the score", "printing"])
-def test_ctrl_c_leaves_nothing(root, chromium, command, at):
-    if at == "printing":
-        chromium(HANGS.format(folder=root))
-    else:
-        (root / "tools" / "course" / "score.py").write_text(
-            "import os, time\nwith open('pid', 'w') as file:\n    file.write(str(os.getpid()))\ntime.sleep(60)"
-        )
-    collecting = command()
-    deadline = time.monotonic() + 300
-    while not ((root / "pid").exists() and (root / "pid").read_text()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    collecting.send_signal(signal.SIGINT)
-    _, err = collecting.communicate(timeout=300)
-    assert collecting.returncode == 130
-    assert err == "\nInterrupted; nothing was written.\n"
-    assert not list(root.glob("a2_*"))
-    assert ended(int((root / "pid").read_text()))
-
-
-# A real browser
 
 BROWSER = lesson_book.find_chromium()
 
 
-@pytest.fixture(scope="module")
-def printed(tmp_path_factory):
-    """A PDF of five small lessons."""
-    folder = tmp_path_factory.mktemp("to print")
-    pdf = folder / "a2_inline.pdf"
-    lessons = {folder / f"{name}.ipynb": lesson(name) for name in COURSE}
-    lesson_book.write_pdf_with_chromium(BROWSER, lessons, pdf)
-    return pdf
-
-
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium, Chrome or Edge is installed")
-def test_every_lesson_is_printed_on_a_page_of_its_own_with_its_picture(printed):
-    content = printed.read_bytes()
+def test_a_real_browser_prints_each_lesson_on_a_page_of_its_own_with_pictures_and_drawn_formulas(tmp_path):
+    pdf = tmp_path / "a2_inline.pdf"
+    lesson_book.write_pdf(BROWSER, {tmp_path / f"{name}.ipynb": lesson(name) for name in COURSE}, pdf)
+    content = pdf.read_bytes()
     count, pages = lesson_book.pages_of(content)
     assert count == 1 + len(COURSE)
     assert [pages[name] for name in COURSE] == [2, 3, 4, 5, 6]
     sheets = re.findall(rb"obj\s*<</Type /Page\b(?!s).*?endobj", content, flags=re.DOTALL)
     assert [b"/XObject" in sheet for sheet in sheets] == [False] + [True] * len(COURSE)
-
-
-@pytest.mark.skipif(
-    BROWSER is None or shutil.which("pdftotext") is None,
-    reason="no Chromium, Chrome or Edge is installed, or no reader of PDFs",
-)
-def test_the_print_has_contents_text_answers_signs_and_drawn_formulas(printed):
-    text = subprocess.run(["pdftotext", "-layout", printed, "-"], capture_output=True, encoding="utf-8").stdout
-    contents, *sheets = text.split("\f")[:-1]
-    assert re.findall(r"About (\w+) +(\d)", contents) == [(name, str(page)) for page, name in enumerate(COURSE, 2)]
-    for name, sheet in zip(COURSE, sheets):
-        assert f"About {name}" in sheet
-        assert "Folded away." in sheet
-        assert "✓ shown" in sheet
-        assert "𝛼" in sheet
-        assert "frac" not in sheet
+    assert re.search(rb"/FontName /\w+\+\w*MathJax", content)

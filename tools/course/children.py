@@ -1,70 +1,37 @@
-"""Processes that end with the block that started them, whatever ends the block."""
+"""Programs that are ended with all they started."""
 
 import contextlib
-import os
-import signal
 import subprocess
-import sys
-import threading
 
 import psutil
 
-__all__ = ["started"]
 
-
-@contextlib.contextmanager
-def started(command, **options):
-    """Start a process, and end it with all it started when the block ends.
-
-    It gets a session of its own, so that Ctrl-C reaches this process alone.
+def run(command, seconds, **options):
+    """Run a program; on a timeout or Ctrl-C, end it with all it started.
 
     Parameters
     ----------
     command : list
+    seconds : float
     **options
         For ``subprocess.Popen``.
 
-    Yields
+    Returns
+    -------
+    status : int
+
+    Raises
     ------
-    process : subprocess.Popen
+    subprocess.TimeoutExpired
     """
-    process = None
+    this = psutil.Process()
+    others = this.children(recursive=True)
     try:
-        with _signals_wait():
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **options)
-        yield process
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, **options).wait(seconds)
     finally:
-        if process is not None:
-            _end(process)
-
-
-@contextlib.contextmanager
-def _signals_wait():
-    """Hold Ctrl-C and SIGTERM back until the block is done: within Popen, a process may run whose number nobody has."""
-    came, handlers = [], {}
-    if threading.current_thread() is threading.main_thread():
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
-    for number in handlers:
-        signal.signal(number, lambda number, frame: came.append((number, frame)))
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        for number, frame in came:
-            handlers[number](number, frame)
-
-
-def _end(process):
-    if process.poll() is None:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            # Kernels have sessions of their own, and a browser's helpers may have lost their parent.
-            family = psutil.Process(process.pid).children(recursive=True)
-            if sys.platform != "win32":
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-            for member in [*family, process]:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    member.kill()
-    process.wait()
+        # Counted from this process: Ctrl-C within Popen leaves a process whose number nobody else has.
+        family = [member for member in this.children(recursive=True) if member not in others]
+        for member in family:
+            with contextlib.suppress(psutil.Error):
+                member.kill()
+        psutil.wait_procs(family, timeout=10)

@@ -2,8 +2,8 @@
 
 Checks first that all lessons are there and executed, in order and without an error. a2_code.zip holds the package, the
 lessons and the scoreboard as JSON, no data and no caches, and is the same to the byte for the same work. a2_inline.pdf
-shows the lessons one after another, printed by Chromium, Chrome or Edge, or set by LaTeX; where none is installed it is
-one HTML file instead, a2_inline.html. Both appear together when they are complete, or not at all, and replace those of
+shows the lessons one after another, printed by Chromium, Chrome or Edge; where none is installed it is one HTML file
+instead, a2_inline.html. Both appear together when they are complete, or not at all, and replace those of
 an earlier call. Exit status: 0 if they are written, 1 if not, 130 on Ctrl-C.
 """
 
@@ -151,14 +151,14 @@ def sources(root):
 
 
 def write_inline(notebooks, folder, html):
-    """Write the lessons as a PDF or, for want of a program that makes one, as a page.
+    """Write the lessons as a PDF or, for want of a browser that prints one, as a page.
 
     Parameters
     ----------
     notebooks : dict from Path to NotebookNode
     folder : Path
     html : bool
-        Make a page in any case.
+        Write a page in any case.
 
     Returns
     -------
@@ -167,19 +167,12 @@ def write_inline(notebooks, folder, html):
     chromium = None if html else lesson_book.find_chromium()
     if chromium:
         print(f"Printing the lessons with {Path(chromium).stem}", flush=True)
-        lesson_book.write_pdf_with_chromium(chromium, notebooks, folder / PDF)
-    elif not html and lesson_book.latex_is_installed():
-        print("Setting the lessons with LaTeX", flush=True)
-        lesson_book.write_pdf_with_latex(notebooks, folder / PDF)
-    else:
-        if not html:
-            print(
-                "Neither Chromium, Chrome or Edge nor LaTeX with pandoc is installed: "
-                f"writing the lessons as a page, {PAGE}, instead of a PDF."
-            )
-        lesson_book.write_page(notebooks, folder / PAGE)
-        return folder / PAGE
-    return folder / PDF
+        lesson_book.write_pdf(chromium, notebooks, folder / PDF)
+        return folder / PDF
+    if not html:
+        print(f"No Chromium, Chrome or Edge is installed: writing the lessons as a page, {PAGE}, instead of a PDF.")
+    lesson_book.write_page(notebooks, folder / PAGE)
+    return folder / PAGE
 
 
 def put_in_place(parts, folder):

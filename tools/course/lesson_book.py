@@ -1,7 +1,4 @@
-"""The lessons one after another in one document: a page that needs no other file, or a PDF.
-
-Chromium, or a browser of its family, prints the page; where there is none, LaTeX sets the lessons.
-"""
+"""The lessons one after another in one document: a page that needs no other file, or a PDF that a browser prints."""
 
 import base64
 import functools
@@ -16,11 +13,10 @@ import tempfile
 from urllib.parse import unquote
 
 from jinja2 import DictLoader
-from nbconvert import HTMLExporter, PDFExporter
-from nbconvert.exporters.pdf import LatexFailed
-from nbformat.v4 import new_notebook, new_raw_cell
+from nbconvert import HTMLExporter
+from nbformat.v4 import new_notebook
 
-from tools.course.children import started
+from tools.course import children
 from tools.lessons.run_lessons import MATHJAX, MATHJAX_PARTS, PAGE, title_of
 
 CHROMIUM_NAMES = (
@@ -43,8 +39,6 @@ CHROMIUM_PLACES = [
         for program in (r"Google\Chrome\Application\chrome.exe", r"Microsoft\Edge\Application\msedge.exe")
     ),
 ]
-# What nbconvert calls on the way to a PDF: pandoc reads the Markdown cells.
-LATEX_PROGRAMS = ("xelatex", "bibtex", "pandoc")
 # Five lessons are printed in half a minute; a browser that needs ten times as long is stuck.
 CHROMIUM_SECONDS = 300
 
@@ -140,21 +134,6 @@ nav.contents { page: contents; }
 """
 )
 
-# The signs of claims where the typewriter font lacks them; LaTeX numbers the pages of the contents itself.
-LATEX_BOOK = r"""
-((*- extends "latex/index.tex.j2" -*))
-((* block packages *))
-((( super() )))
-\IfFontExistsTF{DejaVu Sans Mono}{\setmonofont[Scale=MatchLowercase]{DejaVu Sans Mono}}{}
-\catcode`✓=\active \protected\def✓{\ensuremath{\checkmark}}
-\catcode`✗=\active \protected\def✗{\ensuremath{\times}}
-\catcode`☐=\active \protected\def☐{\ensuremath{\square}}
-((* endblock packages *))
-((* block maketitle *))
-\renewcommand{\contentsname}{((( resources.metadata.name )))}
-\tableofcontents
-((* endblock maketitle *))
-"""
 TITLE = "The lessons"
 
 
@@ -175,6 +154,12 @@ def embed_pictures(body, folder):
     return re.sub(r"""(<img\b[^>]*?\bsrc=)["'](?!data:|\w+://)([^"']+)["']""", embedded, body)
 
 
+@functools.cache
+def chapter_exporter():
+    """Most of a chapter's time would go into reading the templates."""
+    return HTMLExporter(template_file="lab/base.html.j2")
+
+
 def chapter(path, notebook):
     """A lesson's part of the page.
 
@@ -191,9 +176,7 @@ def chapter(path, notebook):
         ``name``, ``title`` and ``body``; ``sections`` gives the sections' titles by their ids.
     """
     name = path.stem
-    body, _ = HTMLExporter(template_file="lab/base.html.j2").from_notebook_node(
-        notebook, {"metadata": {"name": name, "path": str(path.parent)}}
-    )
+    body, _ = chapter_exporter().from_notebook_node(notebook, {"metadata": {"name": name, "path": str(path.parent)}})
     body = re.sub(r"(<h[1-6]\b[^>]*?\bid=\"|<a\b[^>]*?\bhref=\"#)", rf"\g<1>{name}-", body)
     body = re.sub(r"<details\b(?![^>]*\bopen\b)", "<details open", body)
     sections = {}
@@ -267,10 +250,6 @@ def find_chromium():
     return next(filter(None, map(shutil.which, [*CHROMIUM_NAMES, *CHROMIUM_PLACES])), None)
 
 
-def latex_is_installed():
-    return all(map(shutil.which, LATEX_PROGRAMS))
-
-
 def print_page(chromium, page, pdf):
     """Have Chromium print a page.
 
@@ -297,11 +276,10 @@ def print_page(chromium, page, pdf):
             f"--print-to-pdf={pdf}",
             page.as_uri(),
         ]
-        with started(command, stdout=log, stderr=log) as process:
-            try:
-                status = process.wait(CHROMIUM_SECONDS)
-            except subprocess.TimeoutExpired:
-                raise BookError(f"{chromium} was not done after {CHROMIUM_SECONDS} s") from None
+        try:
+            status = children.run(command, CHROMIUM_SECONDS, stdout=log, stderr=log)
+        except subprocess.TimeoutExpired:
+            raise BookError(f"{chromium} was not done after {CHROMIUM_SECONDS} s") from None
         if status or not pdf.is_file() or not pdf.read_bytes().startswith(b"%PDF"):
             log.seek(0)
             said = log.read().decode(errors="replace").split("\n")
@@ -328,7 +306,7 @@ def pages_of(pdf):
     return len(leaves), {name.decode(): order[page] for name, page in targets if page in order}
 
 
-def write_pdf_with_chromium(chromium, lessons, pdf):
+def write_pdf(chromium, lessons, pdf):
     """Print all lessons; twice, since the contents can be numbered only when the pages are known.
 
     Parameters
@@ -347,25 +325,3 @@ def write_pdf_with_chromium(chromium, lessons, pdf):
         print_page(chromium, page, pdf)
         _, pages = pages_of(pdf.read_bytes())
     page.unlink()
-
-
-def write_pdf_with_latex(lessons, pdf):
-    """Set all lessons as one document of LaTeX, each on a page of its own.
-
-    Raises
-    ------
-    BookError
-        If LaTeX fails.
-    """
-    cells = []
-    for notebook in lessons.values():
-        cells += [new_raw_cell(r"\clearpage"), *notebook.cells]
-    exporter = PDFExporter(extra_loaders=[DictLoader({"book.tex.j2": LATEX_BOOK})], template_file="book.tex.j2")
-    try:
-        content, _ = exporter.from_notebook_node(
-            new_notebook(cells=cells), {"metadata": {"name": TITLE, "path": str(next(iter(lessons)).parent)}}
-        )
-    except (LatexFailed, OSError, subprocess.CalledProcessError) as error:
-        lines = [line for line in str(error).splitlines() if line.startswith("!")] or [str(error).splitlines()[-1]]
-        raise BookError(f"xelatex failed ({lines[0][:200]})") from None
-    pdf.write_bytes(content)
