@@ -11,7 +11,6 @@ from cs231n.data.shapes10 import CLASS_NAMES, load
 NUM_TRAIN, NUM_TEST = 11000, 2000
 
 FULL_SHA256 = "7dcc401dba4d4ae46886aa687b5288edb33a7edcb495721e0e34675671385c40"
-SLICE_SHA256 = "df9421a0e0f244b315fc9dd1890364a3f1f755434cb13ad0d48e4ba38e451421"
 LABELS_SHA256 = "8d79df205e2409be7ad9d7894a80b7e761b2952a2c0d6f35950c401fcbc2099c"
 
 
@@ -44,11 +43,6 @@ def test_ten_classes_have_ten_lower_case_names():
     assert all(name == name.lower() for name in CLASS_NAMES)
 
 
-def test_a_few_pictures_have_the_recorded_bytes(data):
-    X_train, _, X_test, _ = data
-    assert sha256(X_train[:100], X_test[:100]) == SLICE_SHA256
-
-
 def test_the_labels_have_the_recorded_bytes(data):
     _, y_train, _, y_test = data
     assert sha256(y_train.astype("<i8"), y_test.astype("<i8")) == LABELS_SHA256
@@ -66,21 +60,8 @@ def test_every_ten_labels_in_turn_hold_each_class_once(data):
         assert len(np.unique(rounds, axis=0)) > 0.9 * len(rounds)
 
 
-def test_training_and_validation_pictures_are_balanced(data):
-    y_train = data[1]
-    assert np.all(np.bincount(y_train[:10000]) == 1000)
-    assert np.all(np.bincount(y_train[10000:]) == 100)
-
-
 def test_no_two_pictures_are_alike(data):
-    X_train, _, X_test, _ = data
-    assert len(fingerprints(X_train)) == NUM_TRAIN
-    assert len(fingerprints(X_test)) == NUM_TEST
-
-
-def test_training_and_test_pictures_are_disjoint(data):
-    X_train, _, X_test, _ = data
-    assert not fingerprints(X_train) & fingerprints(X_test)
+    assert len(fingerprints(data[0]) | fingerprints(data[2])) == NUM_TRAIN + NUM_TEST
 
 
 @pytest.mark.parametrize(("num_train", "num_test"), [(1, 0), (0, 7), (123, 50), (50, 51)])
