@@ -6,7 +6,8 @@ STAMP := .venv/installed
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 # Tests run one process per core, so each keeps BLAS and PyTorch to one thread; all compare with the stored outputs.
-TEST_SETTINGS := CS231N_DATA=shapes10 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+THREADS := 1
+TEST_SETTINGS := CS231N_DATA=shapes10 $(foreach library,OPENBLAS OMP MKL,$(library)_NUM_THREADS=$(THREADS))
 
 # An environment whose Python is gone, or that was moved or copied here from another folder, is built again.
 USABLE := $(shell test -f $(STAMP) && $(PY) -c "" 2>/dev/null && test "`cat .venv/made-in`" = "`pwd -P`" && echo yes)
@@ -35,6 +36,15 @@ rehearsal: $(STAMP) ## walk the whole course, from the student edition to the su
 nightly: $(STAMP) ## thousands of odd and wrong calls of each layer, rule and net, new ones every time
 	@$(TEST_SETTINGS) $(PY) -m pytest -n logical --hypothesis-profile=nightly tests/layers/test_odd_arguments.py
 
+matrix: $(STAMP) ## all tests under other Pythons, NumPys, BLAS kernels, with CIFAR-10 (an hour; SESSION=cifar10 picks)
+	@$(PY) -m pip install -qr requirements-nightly.txt
+	@$(PY) -m nox $(if $(SESSION),-s "$(SESSION)")
+
+mutants: $(STAMP) ## plant small errors in the package: do the tests notice? (hours; MUTANTS="cs231n.optim*" picks)
+	@$(PY) -m pip install -qr requirements-nightly.txt
+	@$(TEST_SETTINGS) $(PY) -m mutmut run $(if $(MUTANTS),"$(MUTANTS)")
+	@$(PY) -m mutmut results
+
 lint: $(STAMP) ## check style and format of the code and the lessons (`.venv/bin/ruff format .` puts the format right)
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
@@ -48,9 +58,9 @@ data: $(STAMP) ## fetch CIFAR-10 into datasets/
 bench: $(STAMP) ## time the layers and the training steps beside PyTorch's
 	@$(PY) -m benchmarks
 
-clean: ## remove build/ and caches; .venv, .matrix and datasets/ stay
+clean: ## remove build/ and caches; .venv, .nox, mutants/ and datasets/ stay
 	@rm -rf build dist *.egg-info .pytest_cache .hypothesis .ruff_cache
-	@find . \( -path ./.venv -o -path ./.matrix \) -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
+	@find . \( -path ./.venv -o -path ./.nox \) -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 # The stamp is written last: an install that was cut short has none and is taken up again.
 $(STAMP): requirements.txt $(if $(USABLE),,FORCE)
@@ -59,4 +69,4 @@ $(STAMP): requirements.txt $(if $(USABLE),,FORCE)
 	@touch $@
 
 FORCE:
-.PHONY: help install run test score lab data bench student rehearsal nightly lint clean FORCE
+.PHONY: help install run test score lab data bench student rehearsal nightly matrix mutants lint clean FORCE
