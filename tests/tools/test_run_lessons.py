@@ -13,13 +13,11 @@ from xml.etree import ElementTree
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from nbval.plugin import get_sanitize_patterns
 
 from tools.lessons import run_lessons
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN_LESSONS = [sys.executable, "-m", "tools.lessons.run_lessons"]
-SANITIZER = ROOT / "tools" / "lessons" / "nbval_sanitize.cfg"
 
 
 def write_notebook(path, *cells):
@@ -67,12 +65,15 @@ def published(tmp_path_factory):
 
 
 def test_a_raising_cell_fails_the_run_but_not_the_other_lesson(published):
-    done, _ = published
+    done, output = published
     assert done.returncode == 1
     zebra, dropout = done.stdout.partition("verdict\n")[2].splitlines()[:2]
     assert re.match(r"Zebra +3 +\d+\.\d  cell 2 raised ZeroDivisionError: division by zero$", zebra)
     assert re.match(r"Dropout +2 +\d+\.\d  its claim holds$", dropout)
     assert done.stderr == ""
+    cells = nbformat.read(output / "Zebra.ipynb", as_version=4).cells
+    assert [cell.execution_count for cell in cells[1:]] == [1, 2, None]
+    assert cells[2].outputs[-1].ename == "ZeroDivisionError"
 
 
 def test_each_cell_gets_one_line_with_what_went_wrong_below(published):
@@ -90,14 +91,6 @@ def test_the_kernel_is_the_running_python_in_the_lessons_folder_with_its_share_o
     result = nbformat.read(output / "Dropout.ipynb", as_version=4).cells[1].outputs[0].text
     threads = str(run_lessons.CORES // 2) if run_lessons.CORES > 1 else None
     assert json.loads(result) == [sys.executable, str(output.parent), threads]
-
-
-def test_the_copy_of_a_raising_lesson_ends_with_the_exception(published):
-    _, output = published
-    cells = nbformat.read(output / "Zebra.ipynb", as_version=4).cells
-    assert [cell.execution_count for cell in cells[1:]] == [1, 2, None]
-    assert cells[2].outputs[-1].ename == "ZeroDivisionError"
-    assert "ZeroDivisionError" in (output / "Zebra.html").read_text(encoding="utf-8")
 
 
 def test_an_answer_stays_folded_away(published):
@@ -130,7 +123,7 @@ def test_outputs_are_stored_where_every_claim_holds_and_a_lesson_can_go_on_after
     tmp_path, capsys, monkeypatch
 ):
     monkeypatch.setenv("CS231N_DATA", "cifar10")
-    sound = write_notebook(tmp_path / "PyTorch.ipynb", "# A", "import os\nprint('✓', os.environ['CS231N_DATA'])")
+    sound = write_notebook(tmp_path / "PyTorch.ipynb", "# A", "import os\nprint('✓ a\\n✓', os.environ['CS231N_DATA'])")
     stale = nbformat.read(sound, as_version=4)
     stale.cells[1].metadata["execution"] = {"iopub.execute_input": "2020-01-01T00:00:00Z"}
     nbformat.write(stale, sound)
@@ -153,11 +146,11 @@ def test_outputs_are_stored_where_every_claim_holds_and_a_lesson_can_go_on_after
         "Broken": "cell 1 raised ZeroDivisionError: division by zero; 1 more raised",
         "Pending": "1 of 2 claims hold, 1 not implemented yet",
         "Wrong": "1 of 1 claims failed",
-        "PyTorch": "its claim holds",
+        "PyTorch": "all 2 claims hold",
     }
     assert [path.read_bytes() for path in unsound] == before
     cell = nbformat.read(sound, as_version=4).cells[1]
-    assert (cell.outputs[0].text, cell.execution_count, cell.metadata) == ("✓ shapes10\n", 1, {})
+    assert (cell.outputs[0].text, cell.execution_count, cell.metadata) == ("✓ a\n✓ shapes10\n", 1, {})
     assert {path.name for path in tmp_path.iterdir()} == {"build", sound.name, *(path.name for path in unsound)}
 
 
@@ -168,20 +161,6 @@ def test_a_cell_beyond_the_time_limit_and_a_dead_kernel_are_named(tmp_path, caps
     out, _ = capsys.readouterr()
     assert re.search(r"Slow +2 +\d\.\d  cell 2 ran longer than 1 s$", out, re.MULTILINE)
     assert re.search(r"Dead +1 +\d\.\d  cell 1 killed the kernel$", out, re.MULTILINE)
-
-
-@pytest.mark.parametrize(
-    ("holding", "failing", "pending", "verdict", "state"),
-    [
-        (41, 0, 0, "all 41 claims hold", "sound"),
-        (39, 2, 0, "2 of 41 claims failed", "failed"),
-        (12, 3, 82, "3 of 97 claims failed, 82 not implemented yet", "failed"),
-        (0, 0, 0, "makes no claims", "sound"),
-    ],
-)
-def test_a_verdict_says_what_came_of_the_claims(holding, failing, pending, verdict, state):
-    lesson = run_lessons.Lesson("Dropout", "Dropout", 4, holding=holding, failing=failing, pending=pending)
-    assert (lesson.verdict, lesson.state) == (verdict, state)
 
 
 def test_lessons_run_in_the_order_of_the_course(tmp_path):
@@ -219,75 +198,45 @@ def test_ctrl_c_stops_with_one_line_and_leaves_no_kernel(tmp_path):
             os.kill(int(kernel.read_text()), 0)
 
 
-def sanitized(text):
-    for regex, replacement in get_sanitize_patterns(SANITIZER.read_text(encoding="ascii")):
-        text = re.sub(regex, replacement, text)
-    return text
+# Two outputs of a cell
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: 4.25e-11 < 1e-07"),
-        ("✓ dx matches: 0 < 1e-07", "✓ dx matches: 4.25e-17 < 1e-07"),
-        ("✗ accuracy: 0.31 > 0.5", "✗ accuracy: 0.29 > 0.5"),
-        ("✓ loss: 2.29 < 2.302 < 2.31", "✓ loss: 2.29 < 2.305 < 2.31"),
-        ("✓ mean: -0.003 ≤ 0.01", "✓ mean: 0.0042 ≤ 0.01"),
-        ("✓ Adam is above SGD: 0.612 > 0.544 (measured)", "✓ Adam is above SGD: 0.598 > 0.551 (measured)"),
-        ("(Iteration 1 / 200) loss: 2.302583", "(Iteration 1 / 200) loss: 2.302584"),
-        ("(Epoch 3 / 10) train acc: 0.412000; val_acc: 0.38", "(Epoch 3 / 10) train acc: 0.410000; val_acc: 0.37"),
-        ("Initial loss:  2.300479", "Initial loss:  2.300480"),
-        ("W1 relative error: 1.48e-07", "W1 relative error: 3.9e-08"),
-        ("dgamma error:  1.2e-9", "dgamma error:  7.4202450e-10"),
-        ("forward: 1.23 s, backward: 12 ms, update: 3.4 µs", "forward: 0.98 s, backward: 9 ms, update: 12.0 µs"),
-        ("correct: 56.3 %", "correct: 8.1 %"),
-        ("correct: 56.3%", "correct: 58.1%"),
-    ],
-)
-def test_volatile_digits_are_overlooked(one, other):
-    assert sanitized(one) == sanitized(other)
+OVERLOOKED = [
+    ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: 4.25e-11 < 1e-07"),
+    ("✓ dx matches: 0 < 1e-07", "✓ dx matches: 4.25e-17 < 1e-07"),
+    ("✓ loss: 2.29 < 2.302 < 2.31", "✓ loss: 2.29 < 2.305 < 2.31"),
+    ("✓ Adam is above SGD: 0.612 > 0.544 (measured)", "✓ Adam is above SGD: 0.598 > 0.551 (measured)"),
+    ("(Iteration 1 / 200) loss: 2.302583", "(Iteration 1 / 200) loss: 2.302584"),
+    ("(Epoch 3 / 10) train acc: 0.412000; val_acc: 0.38", "(Epoch 3 / 10) train acc: 0.410000; val_acc: 0.37"),
+    ("W1 relative error: 1.48e-07", "W1 relative error: 3.9e-08"),
+    ("forward: 1.23 s, backward: 12 ms, update: 3.4 µs", "forward: 0.98 s, backward: 9 ms, update: 12.0 µs"),
+    ("correct: 56.3 %, or 56.3%", "correct: 8.1 %, or 58.1%"),
+]
+COMPARED = [
+    ("✓ dx matches: 3.1e-10 < 1e-07", "✗ dx matches: 3.1e-10 < 1e-07"),
+    ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: 3.1e-10 < 1e-06"),
+    ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: nan < 1e-07"),
+    ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: 3.1e-10 > 1e-07"),
+    ("✓ loss: 2.29 < 2.302 < 2.31", "✓ loss: 2.28 < 2.302 < 2.31"),
+    ("✓ the step is short: 0.31 s < 1.5 s", "✓ the step is short: 0.31 s < 2.5 s"),
+    ("✓ accuracy: 56.3 % > 50.0 %", "✓ accuracy: 56.3 % > 40.0 %"),
+    ("✓ after 5 epochs Adam leads: 0.6 > 0.5 (measured)", "✓ after 6 epochs Adam leads: 0.6 > 0.5 (measured)"),
+    ("✓ parameters: 1510 > 1000", "✓ parameters: 1511 > 1000"),
+    ("✓ the mask keeps p = 0.5 of its units: 0.497 > 0.45", "✓ the mask keeps p = 0.7 of its units: 0.497 > 0.45"),
+    ("(Iteration 1 / 200) loss: 2.302583", "(Iteration 1 / 100) loss: 2.302583"),
+    ("W1 relative error: 1.48e-07", "W2 relative error: 1.48e-07"),
+    ("X_train: (10000, 3, 32, 32)", "X_train: (10000, 32, 32, 3)"),
+]
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("✓ dx matches: 3.1e-10 < 1e-07", "✗ dx matches: 3.1e-10 < 1e-07"),
-        ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: 3.1e-10 < 1e-06"),
-        ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dw matches: 3.1e-10 < 1e-07"),
-        ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: nan < 1e-07"),
-        ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: 3.1e-10 > 1e-07"),
-        ("✓ loss: 2.29 < 2.302 < 2.31", "✓ loss: 2.28 < 2.302 < 2.31"),
-        ("✓ loss: 2.29 < 2.302 < 2.31", "✓ loss: 2.29 < 2.302 < 2.33"),
-        ("✓ the step is short: 0.31 s < 1.5 s", "✓ the step is short: 0.31 s < 2.5 s"),
-        ("✓ accuracy: 56.3 % > 50.0 %", "✓ accuracy: 56.3 % > 40.0 %"),
-        ("✓ after 5 epochs Adam leads: 0.6 > 0.5 (measured)", "✓ after 6 epochs Adam leads: 0.6 > 0.5 (measured)"),
-        ("✓ parameters: 1510 > 1000", "✓ parameters: 1511 > 1000"),
-        ("✓ the mask keeps p = 0.5 of its units: 0.497 > 0.45", "✓ the mask keeps p = 0.7 of its units: 0.497 > 0.45"),
-        ("(Iteration 1 / 200) loss: 2.302583", "(Iteration 1 / 100) loss: 2.302583"),
-        ("(Iteration 1 / 200) loss: 2.302583", "(Iteration 1 / 200) loss: nan"),
-        ("(Epoch 3 / 10) train acc: 0.412000; val_acc: 0.38", "(Epoch 4 / 10) train acc: 0.412000; val_acc: 0.38"),
-        ("W1 relative error: 1.48e-07", "W2 relative error: 1.48e-07"),
-        ("X_train: (10000, 3, 32, 32)", "X_train: (10000, 32, 32, 3)"),
-        ("lr 1.0e-3", "lr 1.0e-2"),
-    ],
-)
-def test_everything_else_is_compared(one, other):
-    assert sanitized(one) != sanitized(other)
-
-
-def test_nbval_fails_on_changed_words_and_passes_on_changed_digits(tmp_path):
+def test_nbval_overlooks_volatile_digits_and_compares_everything_else(tmp_path):
     """The stored output and the printed one, cell by cell, go through nbval with the project's options."""
-    pairs = [
-        ("✓ dx matches: 3.1e-10 < 1e-07", "✓ dx matches: 4.2e-11 < 1e-07"),
-        ("✓ dx matches: 3.1e-10 < 1e-07", "✗ dx matches: 3.1e-10 < 1e-07"),
-        ("x: (2, 3, 32, 32)", "x: (2, 3, 16, 16)"),
-    ]
     cells = [
-        new_code_cell(f"print({new!r})", execution_count=count, outputs=[new_output("stream", text=f"{old}\n")])
-        for count, (old, new) in enumerate(pairs, 1)
+        new_code_cell(f"print({new!r})", execution_count=1, outputs=[new_output("stream", text=f"{old}\n")])
+        for old, new in OVERLOOKED + COMPARED
     ]
-    result = new_output("execute_result", data={"text/plain": "[1, 3]"}, execution_count=4)
-    cells.append(new_code_cell("[1, 2]", execution_count=4, outputs=[result]))
+    result = new_output("execute_result", data={"text/plain": "[1, 3]"}, execution_count=1)
+    cells.append(new_code_cell("[1, 2]", execution_count=1, outputs=[result]))
     nbformat.write(new_notebook(cells=cells), tmp_path / "Stored.ipynb")
     report = tmp_path / "report.xml"
     options = ["-p", "no:cacheprovider", "-p", "no:xdist", "-c", ROOT / "pyproject.toml", "--nbval"]
@@ -297,5 +246,7 @@ def test_nbval_fails_on_changed_words_and_passes_on_changed_digits(tmp_path):
         stdout=subprocess.DEVNULL,
         stdin=subprocess.DEVNULL,
     )
-    cases = ElementTree.parse(report).getroot().iter("testcase")
-    assert [case.find("failure") is None for case in cases] == [True, False, False, False]
+    cases = list(ElementTree.parse(report).getroot().iter("testcase"))
+    assert len(cases) == len(cells)
+    passed = [pair for case, pair in zip(cases, [*OVERLOOKED, *COMPARED, "result"]) if case.find("failure") is None]
+    assert passed == OVERLOOKED

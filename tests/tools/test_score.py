@@ -22,7 +22,7 @@ from types import SimpleNamespace
 ROOT = Path(__file__).resolve().parents[2]
 EXERCISES = [
     SimpleNamespace(name=name, lesson="Counting", section=1, points=4)
-    for name in ("right", "half", "missing", "endless", "deadly", "leaving", "untested", "halfway missing")
+    for name in ("right", "half", "endless", "deadly", "leaving", "untested", "halfway missing")
 ]
 """
 
@@ -47,10 +47,6 @@ def test_wrong(n):
 @exercise("half", 2)
 def test_of_the_other_half():
     pass
-
-@exercise("missing", 4)
-def test_missing():
-    raise NotImplementedError("missing: lesson Counting, section 1")
 
 @exercise("endless", 1)
 def test_before():
@@ -124,14 +120,13 @@ def test_every_exercise_gets_what_its_tests_are_worth(workbook):
     assert rows == {
         "right": (4, "done", ""),
         "half": (2, "wrong", "dgamma: sum over axis 0 expected, shape (3,) got (2,)"),
-        "missing": (0, "not implemented yet", "missing: lesson Counting, section 1"),
         "endless": (1, "timed out", "stopped after 2 s: does a loop never end?"),
         "deadly": (1, "wrong", "the test ended Python itself"),
         "leaving": (0, "wrong", "SystemExit: 0"),
         "untested": (0, "wrong", "it has no tests"),
         "halfway missing": (2, "not implemented yet", "another: lesson Counting, section 1"),
     }
-    assert (board["total"], board["points"]) == (10, 32)
+    assert (board["total"], board["points"]) == (10, 28)
     assert set(board["exercises"][0]) == {"name", "lesson", "section", "points", "earned", "state", "hint"}
 
 
@@ -139,9 +134,8 @@ def test_code_that_cannot_be_imported_is_placed(workbook):
     (workbook / "tests" / "exercises" / "test_counting.py").write_text("import layers\n")
     (workbook / "layers.py").write_text("def f(x):\n    return (x\n")
     text = run_score(workbook)
-    assert "0 of 32 points" in text
-    assert re.findall(r"SyntaxError: .* \(layers\.py, line 2\)", text) != []
-    assert len(re.findall("SyntaxError", text)) == 1
+    assert "0 of 28 points" in text
+    assert len(re.findall(r"SyntaxError: .* \(layers\.py, line 2\)", text)) == 1
 
 
 def test_the_board_is_read_from_top_to_bottom():
@@ -150,10 +144,9 @@ def test_the_board_is_read_from_top_to_bottom():
         ("b", "One", 4, 1, score.WRONG, "dx: the sign is wrong"),
         ("c", "Two", 3, 0, score.PENDING, "c: lesson Two, section 1"),
         ("d", "Two", 3, 0, score.PENDING, "c: lesson Two, section 1"),
-        ("e", "Two", 3, 0, score.TIMED_OUT, "stopped after 20 s: does a loop never end?"),
     ]
     keys = ("name", "lesson", "points", "earned", "state", "hint")
-    board = {"total": 3, "points": 15, "exercises": [dict(zip(keys, row)) for row in rows]}
+    board = {"total": 3, "points": 12, "exercises": [dict(zip(keys, row)) for row in rows]}
     assert score.as_text(board).splitlines() == [
         "One",
         "  ✓ a    2/2  done",
@@ -164,10 +157,8 @@ def test_the_board_is_read_from_top_to_bottom():
         "  ☐ c    0/3  not implemented yet",
         "  ☐ d    0/3  not implemented yet",
         "      c: lesson Two, section 1",
-        "  ✗ e    0/3  timed out",
-        "      stopped after 20 s: does a loop never end?",
         "",
-        "3 of 15 points",
+        "3 of 12 points",
     ]
 
 
@@ -185,7 +176,6 @@ EXPECTED = np.array([[1.0, -2.0, 3.0], [0.0, 5.0, 7.0]])
         ([[1], [2, 3]], "dx: an array of numbers expected, got list"),
         (EXPECTED.T, "dx: shape (2, 3) expected, got (3, 2)"),
         (EXPECTED * np.nan, "dx: holds NaN; is something divided by 0, or too large for exp?"),
-        (EXPECTED + np.inf, "dx: holds infinity; is something divided by 0, or too large for exp?"),
         (-EXPECTED, "dx: the sign is wrong"),
         (EXPECTED / 4, "dx: it is 0.25 times what is expected, everywhere"),
         (EXPECTED**2, "dx: the root is forgotten"),
@@ -199,29 +189,17 @@ def test_a_hint_says_where_a_result_goes_wrong(got, hint):
     assert str(error.value) == hint
 
 
-def test_a_hint_says_how_a_shape_comes_about():
+def test_a_hint_says_how_a_shape_comes_about_and_what_type_or_count_is_asked_for():
     with pytest.raises(Wrong, match=r"^dgamma: sum over axis 0 expected, shape \(3,\) got \(4, 3\)$"):
         require("dgamma", np.ones((4, 3)), np.ones(3), how="sum over axis 0")
-
-
-def test_a_hint_names_the_type_that_is_asked_for():
     with pytest.raises(Wrong, match="^out: dtype float32 expected, as that of the input, got float64$"):
         require("out", np.ones(3), np.ones(3), dtype=np.float32)
-    require("out", np.ones(3, np.float32), np.ones(3), dtype=np.float32)
-
-
-def test_a_hint_counts_the_results():
     with pytest.raises(Wrong, match="^affine_forward: 2 results expected, got ndarray$"):
         entries("affine_forward", np.ones(3), 2)
 
 
 def test_an_error_is_placed_in_the_readers_code():
-    try:
-        require.nothing  # noqa: B018
-    except AttributeError as error:
-        assert score.hint_of(error) == "AttributeError: 'function' object has no attribute 'nothing'"
-    try:
+    with pytest.raises(ValueError) as raised:
         rel_error(np.ones(2), np.ones(3))
-    except ValueError as error:
-        hint = score.hint_of(error)
-        assert re.fullmatch(r"ValueError: x and y must have one shape, got .* \(gradient_check\.py, line \d+\)", hint)
+    hint = score.hint_of(raised.value)
+    assert re.fullmatch(r"ValueError: x and y must have one shape, got .* \(gradient_check\.py, line \d+\)", hint)
