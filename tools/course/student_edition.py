@@ -74,15 +74,21 @@ EDITS = {
         (r"student: .*\n.*\n\n", ""),
         (r"rehearsal: .*\n.*\n\n", ""),
         (r"nightly: .*\n.*\n\n", ""),
+        (r"matrix: .*\n.*\n.*\n\n", ""),
+        (r"mutants: .*\n.*\n.*\n.*\n\n", ""),
         (r"lint: .*\n.*\n.*\n\n", ""),
         (r"bench: .*\n.*\n\n", ""),
-        (r"\.venv, \.matrix and", ".venv and"),
-        (r"\\\( -path \./\.venv -o -path \./\.matrix \\\)", "-path ./.venv"),
-        (r"(?<=\.PHONY:)(.*) bench(.*) student rehearsal nightly lint", r"\1\2"),
+        (r"\.venv, \.nox, mutants/ and", ".venv and"),
+        (r"\\\( -path \./\.venv -o -path \./\.nox \\\)", "-path ./.venv"),
+        (r"(?<=\.PHONY:)(.*) bench(.*) student rehearsal nightly matrix mutants lint", r"\1\2"),
     ],
-    ".gitignore": [(r"\n# The student edition.*\nstudent/\n", ""), (r"# The environments of.*\n\.matrix\n", "")],
+    ".gitignore": [(r"\n# The student edition.*\nstudent/\n", ""), (r"# The environments of.*\n\.nox\nmutants/\n", "")],
     # What a body imported waits there for the reader's own; a warning is no mistake yet.
-    "pyproject.toml": [(r"ignore = \[\"NPY002", 'ignore = ["F401", "NPY002'), (r"filterwarnings = \[[^]]*\]\n", "")],
+    "pyproject.toml": [
+        (r"ignore = \[\"NPY002", 'ignore = ["F401", "NPY002'),
+        (r"filterwarnings = \[[^]]*\]\n", ""),
+        (r"\n# Small errors, planted(.*\n)*", ""),
+    ],
 }
 
 ANSWER = re.compile(r"<details>\s*<summary>Answer</summary>.*?</details>", re.DOTALL)
