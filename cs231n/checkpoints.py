@@ -155,7 +155,7 @@ def resume_run(solver_class, path, model, data, **kwargs):
     run = load(path)
     rule = run["kept"].pop("update_rule")
     if "update_rule" not in kwargs:
-        if rule not in optim.__all__:
+        if rule not in optim.RULES:
             raise ValueError(f"update_rule must be passed: the run of {path} had {rule}")
         kwargs["update_rule"] = rule
     checkpoint_name = re.sub(r"(_epoch_\d+)?\.npz$", "", str(path))

@@ -8,6 +8,7 @@ import numpy as np
 from .arguments import float_array, number, require_shape
 
 __all__ = [
+    "np",
     "eval_numerical_gradient",
     "eval_numerical_gradient_array",
     "eval_numerical_gradient_blobs",

@@ -16,7 +16,8 @@ import numpy as np
 from .arguments import float_array, hyperparameters, shaped
 from .compute.blocks import in_blocks
 
-__all__ = ["sgd", "sgd_momentum", "nesterov_momentum", "rmsprop", "adam", "adamw"]
+RULES = ["sgd", "sgd_momentum", "nesterov_momentum", "rmsprop", "adam", "adamw"]
+__all__ = ["np", *RULES]
 
 
 def sgd(w, dw, config=None, *, out=None):

@@ -13,7 +13,7 @@ from . import checkpoints, optim
 from .arguments import array, choice, flag, instance, integer, number, path, require_shape
 from .progress import progress_bar
 
-__all__ = ["Solver", "NonFiniteLossWarning"]
+__all__ = ["np", "optim", "Solver", "NonFiniteLossWarning"]
 
 
 class NonFiniteLossWarning(RuntimeWarning):
@@ -312,7 +312,7 @@ class Solver:
 
     def _try_rule(self):
         """Refuse hyperparameters that a rule of the package would refuse at the first step."""
-        if checkpoints.name_of_rule(self.update_rule) in optim.__all__:
+        if checkpoints.name_of_rule(self.update_rule) in optim.RULES:
             try:
                 self.update_rule(np.zeros(1), np.zeros(1), dict(self.optim_config))
             except NotImplementedError:
@@ -336,8 +336,8 @@ class Solver:
 def _resolve_rule(rule):
     if callable(rule):
         return rule
-    if rule not in optim.__all__:
-        raise ValueError(f"update_rule must be a function or one of {', '.join(optim.__all__)}, got {rule!r}")
+    if rule not in optim.RULES:
+        raise ValueError(f"update_rule must be a function or one of {', '.join(optim.RULES)}, got {rule!r}")
     return getattr(optim, rule)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 
 from .style import axes_in_rows, bare
 
-__all__ = ["class_samples", "first_layer_weights", "images", "photographs", "vis_grid", "visualize_grid"]
+__all__ = ["class_samples", "first_layer_weights", "images", "photographs", "vis_grid", "vis_nn", "visualize_grid"]
 
 
 def _stretched(values, axis=None, largest=1.0):
@@ -113,9 +113,17 @@ def _square_grid(Xs, padding):
     """Images (N, H, W, C) row by row, as many in a row as in a column; each has zeros to its right and below it."""
     N, H, W, C = Xs.shape
     side = int(np.ceil(np.sqrt(N)))
-    cells = np.zeros((side, side, H + padding, W + padding, C))
-    cells.reshape(-1, *cells.shape[2:])[:N, :H, :W] = Xs
-    return cells.swapaxes(1, 2).reshape(side * (H + padding), side * (W + padding), C)
+    rows = np.zeros((side, side, H, W, C))
+    rows.reshape(-1, H, W, C)[:N] = Xs
+    return _grid(rows, padding)
+
+
+def _grid(rows, padding):
+    """Rows of images (R, N, H, W, C), one below the other; each image has zeros to its right and below it."""
+    R, N, H, W, C = rows.shape
+    cells = np.zeros((R, N, H + padding, W + padding, C))
+    cells[:, :, :H, :W] = rows
+    return cells.swapaxes(1, 2).reshape(R * (H + padding), N * (W + padding), C)
 
 
 def visualize_grid(Xs, ubound=255.0, padding=1):
@@ -150,3 +158,18 @@ def vis_grid(Xs):
         Values from 0 to 1.
     """
     return _square_grid(_stretched(np.asarray(Xs, dtype=np.float64)), padding=1)
+
+
+def vis_nn(rows):
+    """Rows of images as one large image, all stretched alike; a black line ends each row and column.
+
+    Parameters
+    ----------
+    rows : array (R, N, H, W, C), or R lists of N images
+
+    Returns
+    -------
+    array (R · (H + 1), N · (W + 1), C)
+        Values from 0 to 1.
+    """
+    return _grid(_stretched(np.asarray(rows, dtype=np.float64)), padding=1)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import cs231n
 
-MODULES = sorted(module.name for module in pkgutil.walk_packages(cs231n.__path__, "cs231n."))
+FOUND = {module.name for module in pkgutil.walk_packages(cs231n.__path__, "cs231n.")}
+MODULES = sorted(FOUND - {"cs231n.setup"})  # a command
 FOR_PYTORCH = [name for name in MODULES if name.startswith(("cs231n.challenge", "cs231n.data.torch_data"))]
 OTHERS = [name for name in MODULES if name not in FOR_PYTORCH]
 # Whose functions are a line or two, all called alike.
@@ -57,6 +58,8 @@ def documented():
     for name in sorted({*MODULES} - CHECKS):
         module = importlib.import_module(name)
         for offer in map(vars(module).get, getattr(module, "__all__", ())):
+            if getattr(offer, "__module__", name) != name:
+                continue  # documented where it is from
             if inspect.isfunction(offer):
                 yield offer
             elif inspect.isclass(offer):

@@ -52,6 +52,7 @@ PICTURES = {
     "window_positions": ({"a": (8, 3, 1, 2), "b": (8, 2, 0, 3)},),
     "windows_as_columns": ([[1, 2, 0], [0, 1, 3]], [[1, 2], [0, -1]]),
 }
+NO_PICTURES = {"COLOURS", "np", "use_style", "vis_grid", "vis_nn", "visualize_grid"}
 
 
 def draw(name, *arguments):
@@ -62,7 +63,7 @@ def draw(name, *arguments):
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("name", sorted({*vis_utils.__all__} - {"COLOURS", "use_style", "vis_grid", "visualize_grid"}))
+@pytest.mark.parametrize("name", sorted({*vis_utils.__all__} - NO_PICTURES))
 def test_a_picture_is_drawn_from_lists_and_names_its_axes(name):
     draw(name, *PICTURES[name])
     plt.gcf().canvas.draw()
@@ -88,6 +89,11 @@ def test_visualize_grid_stretches_each_image_and_places_them_row_by_row(padding)
 def test_vis_grid_stretches_all_images_alike():
     grid = vis_utils.vis_grid([[[[1.0]]], [[[2.0]]], [[[5.0]]]])
     assert grid[..., 0].tolist() == [[0, 0, 0.25, 0], [0, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+
+
+def test_vis_nn_keeps_the_rows():
+    grid = vis_utils.vis_nn([[[[[1.0]]], [[[2.0]]], [[[5.0]]]]])
+    assert grid[..., 0].tolist() == [[0, 0, 0.25, 0, 1, 0], [0] * 6]
 
 
 REFUSED = [("channel_groups", {"a": (4, 8, 3)}), ("learning_curves", {"a": RUN}, 10), ("numbers", TABLES, {"A": [[1]]})]

@@ -72,7 +72,7 @@ def threshold_solver(model, num_epochs, train=4, **arguments):
 # Training
 
 
-@pytest.mark.parametrize("rule", optim.__all__)
+@pytest.mark.parametrize("rule", optim.RULES)
 def test_training_takes_the_steps_of_its_rule(rule):
     data, hyperparameters = blobs(), {"learning_rate": 0.05}
     model, twin = small_net(dtype=np.float64), small_net(dtype=np.float64)

@@ -47,6 +47,7 @@ FILES = [
     "pyproject.toml",
     "requirements.txt",
     "cs231n/**/*.py",
+    "cs231n/datasets/get_datasets.sh",
     "datasets/README.md",
     "datasets/get_datasets.sh",
     "notebooks/*.ipynb",
