@@ -34,10 +34,6 @@ __all__ = [
     "conv_backward_im2col",
     "conv_forward_strides",
     "conv_backward_strides",
-    "max_pool_forward_reshape",
-    "max_pool_backward_reshape",
-    "max_pool_forward_im2col",
-    "max_pool_backward_im2col",
 ]
 
 CHUNK_BYTES = 2 * 1024 * 1024  # of ``columns``, or of the images to pool, that a thread works on at a time
@@ -301,5 +297,3 @@ def _places(window, stride, positions):
 # The assignment's names for its several ways to the same result
 conv_forward_im2col = conv_forward_strides = conv_forward_fast
 conv_backward_im2col = conv_backward_strides = conv_backward_fast
-max_pool_forward_reshape = max_pool_forward_im2col = max_pool_forward_fast
-max_pool_backward_reshape = max_pool_backward_im2col = max_pool_backward_fast

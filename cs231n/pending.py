@@ -32,8 +32,6 @@ class Pending:
     """
 
     def __init__(self, reason):
-        if not isinstance(reason, str):
-            raise TypeError(f"reason must be a string, got {type(reason).__name__}")
         object.__setattr__(self, "_reason", reason)
 
     def __repr__(self):
@@ -73,8 +71,6 @@ def install(shell):
     ----------
     shell : IPython.core.interactiveshell.InteractiveShell
     """
-    if not all(hasattr(shell, name) for name in ("user_ns", "user_ns_hidden", "ast_transformers")):
-        raise TypeError(f"shell must be an InteractiveShell of IPython, got {type(shell).__name__}")
     shell.user_ns_hidden[NAME] = shell.user_ns[NAME] = sys.modules[__name__]
     if not any(isinstance(transformer, _Transformer) for transformer in shell.ast_transformers):
         shell.ast_transformers.append(_Transformer())
