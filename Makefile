@@ -3,11 +3,15 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 STAMP := .venv/installed
-NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+# The longest first, so that the processes end together.
+NOTEBOOKS := $(patsubst %,notebooks/%.ipynb,PyTorch FullyConnectedNets BatchNormalization ConvolutionalNetworks Dropout)
 
 # Tests run one process per core, so each keeps BLAS and PyTorch to one thread; all compare with the stored outputs.
 THREADS := 1
 TEST_SETTINGS := CS231N_DATA=shapes10 $(foreach library,OPENBLAS OMP MKL,$(library)_NUM_THREADS=$(THREADS))
+
+# With it, Python would not find the packages of this folder.
+unexport PYTHONSAFEPATH
 
 # An environment whose Python is gone, or that was moved or copied here from another folder, is built again.
 USABLE := $(shell test -f $(STAMP) && $(PY) -c "" 2>/dev/null && test "`cat .venv/made-in`" = "`pwd -P`" && echo yes)

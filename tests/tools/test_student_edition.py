@@ -167,6 +167,7 @@ def test_an_edition_nobody_has_worked_in_is_renewed(tmp_path):
     write(folder, SMALL)
     (folder / "cs231n" / "__pycache__").mkdir()
     (folder / "cs231n" / "__pycache__" / "layers.pyc").write_bytes(b"")
+    (folder / ".DS_Store").write_bytes(b"")
     write(folder, {"README.md": b"Read again.\n", MANIFEST: b"{}"})
     assert snapshot(folder) == {Path("README.md"): b"Read again.\n", Path(MANIFEST): b"{}"}
     assert list(tmp_path.iterdir()) == [folder]

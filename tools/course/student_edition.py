@@ -40,6 +40,7 @@ TESTS = [
     )
 ]
 FILES = [
+    ".gitattributes",
     ".gitignore",
     "LICENSE",
     "Makefile",
@@ -70,7 +71,7 @@ EDITS = {
         (r"run_lessons \$", "run_lessons --keep-going $"),
         (r"unit tests, and every lesson against its stored outputs", "tests of the exercises and of what is given"),
         (r" --nbval \$\(NOTEBOOKS\) tests", " tests"),
-        (r"NOTEBOOKS := .*\n", ""),
+        (r"# The longest first.*\nNOTEBOOKS := .*\n", ""),
         (r"; all compare with the stored outputs\.", "."),
         (r"student: .*\n.*\n\n", ""),
         (r"rehearsal: .*\n.*\n\n", ""),
@@ -95,7 +96,7 @@ EDITS = {
 ANSWER = re.compile(r"<details>\s*<summary>Answer</summary>.*?</details>", re.DOTALL)
 PLACE_TO_WRITE = "**Your answer:** *write it here*"
 MANIFEST = ".student_edition.json"
-CACHES = {"__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".hypothesis", ".ruff_cache"}
+CACHES = {"__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".hypothesis", ".ruff_cache", ".DS_Store"}
 
 
 class Refusal(Exception):
