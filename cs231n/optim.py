@@ -163,7 +163,7 @@ def adam(w, dw, config=None, *, out=None):
 
 
 def adamw(w, dw, config=None):
-    """Adam with decoupled weight decay: w ← (1 − η λ) w, then Adam's step.
+    """Adam with decoupled weight decay: Adam's step, and w ← w − η λ w beside it.
 
     The decay is not divided by √v̂, unlike an L2 penalty, whose λ w is part of the gradient.
     Loshchilov and Hutter, "Decoupled weight decay regularization" (2019), algorithm 2.
@@ -176,7 +176,8 @@ def adamw(w, dw, config=None):
         As for :func:`adam`, and weight_decay (λ, default 1e-2).
     """
     config, (learning_rate, weight_decay) = hyperparameters(config, learning_rate=1e-3, weight_decay=1e-2)
-    return adam((1 - learning_rate * weight_decay) * float_array("w", w), dw, config)
+    next_w, config = adam(w, dw, config)
+    return next_w - learning_rate * weight_decay * np.asarray(w), config
 
 
 def _apply(step, w, dw, config, out, *names):
