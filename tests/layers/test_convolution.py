@@ -87,3 +87,15 @@ def test_a_convolution_accepts_an_empty_batch_and_an_empty_bank_of_filters(conv,
 def test_a_geometry_that_does_not_fit_is_answered_by_the_formula(x_shape, window, conv_param, message):
     with pytest.raises(ValueError, match=message):
         conv_forward_naive(np.ones(x_shape), np.ones((4, 3, *window)), np.ones(4), conv_param)
+
+
+@pytest.mark.parametrize("wide", range(4))
+def test_the_widest_type_is_that_of_the_results(conv, wide):
+    forward, backward = conv
+    x, w, b = np.ones((1, 1, 3, 3)), np.ones((1, 1, 2, 2)), np.ones(1)
+    dtypes = [np.float64 if i == wide else np.float32 for i in range(4)]
+    arrays = [array.astype(dtype) for array, dtype in zip((x, w, b), dtypes)]
+    out, cache = forward(*arrays, {"stride": 1, "pad": 0})
+    assert out.dtype == (np.float32 if wide == 3 else np.float64)
+    dx, dw, _ = backward(np.ones_like(out, dtypes[3]), cache)
+    assert dx.dtype == dw.dtype == (np.float32 if wide == 2 else np.float64)

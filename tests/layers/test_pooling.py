@@ -151,3 +151,11 @@ def test_pooling_accepts_a_batch_without_images_and_images_without_channels(pool
 def test_a_geometry_that_does_not_fit_is_answered_by_the_formula(shape, window, message):
     with pytest.raises(ValueError, match=message):
         max_pool_forward_naive(np.ones(shape), pool_param(*window))
+
+
+@pytest.mark.parametrize("dtypes", [(np.float32, np.float64), (np.float64, np.float32)])
+@pytest.mark.parametrize(("forward", "backward"), MAX + AVG)
+def test_the_wider_type_is_that_of_the_gradient(forward, backward, dtypes):
+    out, cache = forward(np.ones((1, 1, 2, 2), dtypes[0]), {"pool_height": 2, "pool_width": 2, "stride": 2})
+    assert out.dtype == dtypes[0]
+    assert backward(out.astype(dtypes[1]), cache).dtype == np.float64

@@ -522,6 +522,8 @@ def test_data_that_are_missing_or_do_not_agree_are_refused(split):
     for wrong, message in (
         ({y: data[y][1:]}, rf"^data\['{y}'\] must have shape \({size},\) \(one label .*\), got \({size - 1},\)"),
         ({X: data[X][:0], y: data[y][:0]}, rf"^data\['{X}'\] must hold at least one example, got shape \(0, 1\)"),
+        ({X: 1.0}, rf"^data\['{X}'\] must hold at least one example, got shape \(\)"),
+        ({X: "images"}, rf"^data\['{X}'\] must be an array of real numbers, got dtype"),
         ({y: data[y] * 1.0}, rf"^data\['{y}'\] must be an array of integer class labels, got dtype float64"),
         ({y: -data[y]}, rf"^data\['{y}'\] must hold labels of at least 0, got -1"),
     ):
