@@ -222,3 +222,14 @@ def test_one_kept_of_one_is_no_dropout():
 def test_inputs_of_the_wrong_size_are_refused(D, X):
     with pytest.raises(ValueError, match=rf"^X must have .* inputs of {D} values, got "):
         FullyConnectedNet([4], input_dim=D).loss(X)
+
+
+def test_a_penalty_of_strength_1_is_half_the_squared_weights():
+    np.random.seed(0)
+    net = FullyConnectedNet([4], input_dim=3, num_classes=2, dtype=np.float64)
+    assert net.bn_params == []
+    X, y = np.ones((2, 3)), np.array([0, 1])
+    plain, _ = net.loss(X, y)
+    net.reg = 1
+    penalty = sum(np.sum(net.params[name] ** 2) for name in ("W1", "W2")) / 2
+    assert net.loss(X, y)[0] == pytest.approx(plain + penalty)

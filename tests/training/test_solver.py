@@ -99,6 +99,7 @@ def test_training_takes_the_steps_of_its_rule(rule):
 @pytest.mark.parametrize(("train", "iterations"), [(65, 3), (20, 1), (19, 1)])
 def test_histories_have_one_loss_an_iteration_and_one_accuracy_an_epoch(train, iterations, capsys):
     solver = blob_solver(train=train, num_epochs=4)
+    assert solver.interrupted is False
     solver.train()
     assert len(solver.loss_history) == 4 * iterations
     assert len(solver.train_acc_history) == len(solver.val_acc_history) == 4 + (iterations > 1)
