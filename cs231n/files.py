@@ -7,7 +7,6 @@ from pathlib import Path
 __all__ = ["replacing"]
 
 
-@contextlib.contextmanager
 def replacing(path):
     """Write a file whole or not at all.
 
@@ -18,11 +17,16 @@ def replacing(path):
     ----------
     path : str or path
 
-    Yields
-    ------
-    file : binary file, open for writing
+    Returns
+    -------
+    context manager
+        Of the file to write, open for binary data.
     """
-    path = Path(path)
+    return _replacing(Path(path))
+
+
+@contextlib.contextmanager
+def _replacing(path):
     part = path.with_name(path.name + ".part")
     try:
         with open(part, "wb") as file:

@@ -315,8 +315,6 @@ class Solver:
         if checkpoints.name_of_rule(self.update_rule) in optim.RULES:
             try:
                 self.update_rule(np.zeros(1), np.zeros(1), dict(self.optim_config))
-            except NotImplementedError:
-                pass
             except (TypeError, ValueError) as error:
                 raise type(error)(f"optim_config must suit {self.update_rule.__name__}: {error}") from error
 

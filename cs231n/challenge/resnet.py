@@ -66,7 +66,6 @@ class ResNet(nn.Module):
     def _normalized(self, images):
         return ((images.to(self.mean.dtype) - self.mean) / self.std).contiguous(memory_format=self.memory_format)
 
-    @torch.no_grad()
     def normalize_as(self, images):
         """Take the mean and the standard deviation of each channel from these images (N, 3, H, W)."""
         if images.ndim != 4 or images.shape[1] != 3:
@@ -74,15 +73,15 @@ class ResNet(nn.Module):
         self.mean = images.float().mean(dim=(0, 2, 3), keepdim=True)
         self.std = images.float().std(dim=(0, 2, 3), keepdim=True)
 
-    @torch.no_grad()
     def whiten(self, images):
         """Fix the first filters: the principal components of 2 × 2 patches, scaled to variance 1, and their negatives.
 
         Their responses to these images (N, 3, H, W) are uncorrelated, so that the layers after them need not undo the
         correlation of neighbouring pixels (Jordan 2024, arXiv:2404.00498, section 3.1).
         """
+        self.patches.weight.requires_grad_(False)
         patches = F.unfold(self._normalized(images), 2).transpose(1, 2).reshape(-1, 12).double()
         variances, components = torch.linalg.eigh(patches.T @ patches / len(patches))
         # The components that vary least are noise: the constant keeps them from being scaled up without limit.
         filters = (components / (variances + 5e-4).sqrt()).T.view(12, 3, 2, 2)
-        self.patches.weight.copy_(torch.cat([filters, -filters])).requires_grad_(False)
+        self.patches.weight.copy_(torch.cat([filters, -filters]))

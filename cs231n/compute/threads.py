@@ -77,9 +77,19 @@ def matmul(a, b):
     return out
 
 
-@contextmanager
 def one_blas_thread():
-    """Hold BLAS to one thread; yields the number of threads it had, or 1 where another thread holds it already."""
+    """Hold BLAS to one thread.
+
+    Returns
+    -------
+    context manager
+        Of the number of threads BLAS had, or 1 where another thread holds it already.
+    """
+    return _one_blas_thread()
+
+
+@contextmanager
+def _one_blas_thread():
     if _holder.thread == threading.get_ident():
         yield _holder.num_threads
     elif _holder.lock.acquire(blocking=False):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cs231n import lesson
 from cs231n.lesson import autograd, check, show_source
+from cs231n.notebook.edits import unloadable
 from cs231n.optim import sgd
 
 
@@ -59,7 +59,7 @@ def test_what_cannot_be_judged_is_refused(value, bounds, message):
 def test_the_source_is_shown_with_the_summary_of_its_docstring(monkeypatch):
     shown = []
     monkeypatch.setattr("IPython.display.display", shown.append)
-    show_source(sgd, lesson._mark)
+    show_source(sgd, unloadable)
     assert shown[0].data == (
         "```python\n"
         "def sgd(w, dw, config=None, *, out=None):\n"
@@ -68,8 +68,9 @@ def test_the_source_is_shown_with_the_summary_of_its_docstring(monkeypatch):
         "    def step(w, g):\n"
         "        w -= learning_rate * g\n\n"
         "    return _apply(step, w, dw, config, out)\n\n"
-        "def _mark(holds):\n"
-        '    return "✓" if holds else "✗"\n'
+        "def unloadable():\n"
+        '    """Where and why an edited module cannot be loaded: ``"cs231n/optim.py, line 7: …"``, else None."""\n'
+        "    return next(iter(_faults.values()), None)\n"
         "```"
     )
 

@@ -1,5 +1,6 @@
 """In a notebook, what needs code that is not written yet says so, and everything else runs as always."""
 
+import ast
 import operator
 import re
 
@@ -9,16 +10,19 @@ import pytest
 import torch
 from IPython.core.interactiveshell import InteractiveShell
 
-from cs231n import pending
-from cs231n.pending import Pending
+from cs231n.lesson import check
+from cs231n.notebook import pending
+from cs231n.notebook.pending import Pending
+from cs231n.unwritten import Unwritten
 
 PREPARED = """
 import numpy as np
 import matplotlib.pyplot as plt
 from cs231n.lesson import check
+from cs231n.unwritten import Unwritten
 
 def missing(*arguments, **keywords):
-    raise NotImplementedError("missing: lesson Dropout, section 3")
+    raise Unwritten("missing: lesson Dropout, section 3")
 """
 
 
@@ -44,8 +48,8 @@ def run(capsys):
 
     def lines(cell):
         capsys.readouterr()
-        run_cell(cell)
-        return without_colours(capsys.readouterr().out).splitlines()
+        run_cell(cell, store_history=True)
+        return re.sub(r"Out\[\d+\]: ", "", without_colours(capsys.readouterr().out)).splitlines()
 
     yield lines
     InteractiveShell.clear_instance()
@@ -78,10 +82,10 @@ check(f"keep {p:.1f}: all of {missing()} and {unknown}", missing() == 1)
 """) == ["☐ keep 0.2: all of … and … … not implemented yet"]
 
 
-def test_a_loop_over_known_names_and_missing_values_makes_its_claims(run):
+def test_a_loop_makes_the_claims_of_every_round(run):
     assert run("""
-numbers = [1, 2, 3]
-for name, number, value in zip(["dx", "dw"], numbers, missing()):
+for name, number in zip(["dx", "dw"], [1, 2]):
+    value = missing()
     check(f"{name} is {number}", value == number)
     check(f"{number} is positive", number > 0)
 """) == [
@@ -101,24 +105,25 @@ for name in missing():
 """) == ["☐ the gradient of … … not implemented yet"]
 
 
-def test_a_function_that_makes_claims_goes_on(run):
-    assert run("""
+def test_of_a_function_that_meets_missing_code_the_claims_to_come_are_named(run):
+    run("""
 def prove(name, layer):
+    check(f"{name}: a layer", callable(layer))
     value = layer(1)
-    values = {"a": 1}
-    values["b"] = value
-    check(f"{name}: a positive value", value > 0)
-    check(f"{name}: two values", len(values) == 2)
+    check(f"{name}: a positive {value}", value > 0)
+    check(f"{name}: a number", isinstance(value, int))
     return value
-
-prove("missing", missing)
+""")
+    assert run("""
+_ = prove("missing", missing)
 _ = prove("negation", lambda x: -x)
 """) == [
-        "☐ missing is not implemented yet",
-        "☐ missing: a positive value … not implemented yet",
-        "✓ missing: two values",
-        "✗ negation: a positive value",
-        "✓ negation: two values",
+        "✓ missing: a layer",
+        "☐ missing: a positive … … not implemented yet",
+        "☐ missing: a number … not implemented yet",
+        "✓ negation: a layer",
+        "✗ negation: a positive -1",
+        "✓ negation: a number",
     ]
 
 
@@ -190,11 +195,50 @@ def test_an_error_is_not_excused_by_code_that_is_missing_elsewhere(run):
     assert lines[-1] == "ZeroDivisionError: division by zero"
 
 
-def test_an_object_that_missing_code_left_unchanged_is_no_error_of_the_cell(run):
-    cell = "class Weight: grad = None\nweight = Weight()\nmissing()\n{}"
-    assert run(cell.format("weight.grad.clone()")) == ["☐ missing is not implemented yet"]
-    assert run(cell.format("weigth"))[-1].startswith("NameError")
-    assert run(cell.format("def f():\n    return None + 1\nf()"))[-1].startswith("TypeError")
+@pytest.mark.parametrize(
+    "raising", ["raise NotImplementedError", "torch.nn.Module()(1)", "torch.utils.data.Dataset()[0]"]
+)
+def test_only_the_exercises_own_error_means_missing_code(run, raising):
+    lines = run(f"import torch\na = missing()\n{raising}\ncheck('unreached', True)")
+    assert lines[0] == "☐ missing is not implemented yet"
+    assert lines[-1].startswith("NotImplementedError")
+
+
+def test_magics_run_the_code_as_it_stands(run):
+    run("a = 2\nb = missing()")
+    assert "per loop" in run("%timeit -n 1 -r 1 a + 1")[0]
+    assert run("%time a + 1")[-1].endswith("3")
+    assert "per loop" in run("%%timeit -n 1 -r 1\nc = a\nc += a")[0]
+    assert run("%%capture kept\nprint('here')\na = 4\nd = missing()") == []
+    assert run("print(kept)\na") == ["here", "☐ missing is not implemented yet", "", "4"]
+    assert run("%timeit missing()") == run("%prun missing()")[-1:] == ["☐ missing is not implemented yet"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "result"),
+    [
+        ("import asyncio\nawait asyncio.sleep(0, 5)", "5"),
+        ("match [1, 2]:\n    case [first, *rest]:\n        pass\nrest", "[2]"),
+        ("x = 1\ndel x\n'x' in globals()", "False"),
+        ("def f():\n    global g\n    g = 1\nf()\ng", "1"),
+        ("from __future__ import annotations\n1", "1"),
+        ("while True:\n    break\nelse:\n    1\n2;", None),
+        ("'text'", "'text'"),
+    ],
+)
+def test_every_statement_works_as_always(run, cell, result):
+    assert run("a = missing()") == ["☐ missing is not implemented yet"]
+    assert run(cell) == ([result] if result else [])
+
+
+def test_without_an_unwritten_exercise_cells_are_left_as_they_are():
+    run_cell = notebook()
+    shell = run_cell.__self__
+    del shell.user_ns["Unwritten"]
+    module = ast.parse("a = 1\na")
+    shell.events.trigger("pre_execute")
+    assert ast.unparse(shell.transform_ast(module)) == "a = 1\na"
+    InteractiveShell.clear_instance()
 
 
 def test_an_error_that_comes_of_a_pending_value_is_none(run):
@@ -231,9 +275,9 @@ def test_it_is_installed_once(run):
         lambda value: np.asarray([value], float),
         lambda value: torch.ones(2) * value,
         lambda value: setattr(value, "a", 1),
-        lambda value: pending.require_known(1, value),
+        lambda value: check("it holds", 1, below=value),
     ],
 )
 def test_every_use_of_a_pending_value_says_what_is_missing(use):
-    with pytest.raises(NotImplementedError, match="^affine_forward: lesson"):
+    with pytest.raises(Unwritten, match="^affine_forward: lesson"):
         use(Pending("affine_forward: lesson FullyConnectedNets, section 2"))

@@ -1,6 +1,6 @@
 """Write the student edition: a complete copy of the workbook in which the exercises are still to be done.
 
-The body of each exercise (tools/course/exercises.py) becomes a line that raises NotImplementedError and names the
+The body of each exercise (tools/course/exercises.py) becomes a line that raises Unwritten and names the
 lesson and the section that explain it. The lessons have no outputs, and a place to write where their answers stood. The
 same source gives the same bytes. An edition that has been written before is renewed, but a folder with anyone's work in
 it is left as it is. Exit status: 0 if the edition was written, 1 if not.
@@ -104,7 +104,7 @@ class Refusal(Exception):
 
 
 def blank(source, messages):
-    """Replace the bodies of functions by a line that raises ``NotImplementedError``.
+    """Replace the bodies of functions by a line that raises ``cs231n.unwritten.Unwritten``.
 
     Signature, decorators and docstring stay.
 
@@ -142,8 +142,10 @@ def blank(source, messages):
         end = node.end_lineno
         while end < len(lines) and re.match(rf" {{{first.col_offset},}}#", lines[end]):
             end += 1
-        statement = f"raise NotImplementedError({json.dumps(messages[name], ensure_ascii=False)})"
+        statement = f"raise Unwritten({json.dumps(messages[name], ensure_ascii=False)})"
         lines[start:end] = [" " * first.col_offset + statement]
+    imports = [node.lineno - 1 for node in ast.parse(source).body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    lines.insert(imports[0] if imports else 0, "from cs231n.unwritten import Unwritten")
     return "\n".join(lines)
 
 
