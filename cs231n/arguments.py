@@ -14,33 +14,6 @@ from types import SimpleNamespace
 
 import numpy as np
 
-__all__ = [
-    "array",
-    "arrays",
-    "batchnorm_arguments",
-    "choice",
-    "class_labels",
-    "dropout_arguments",
-    "epsilon",
-    "flag",
-    "float_array",
-    "float_type",
-    "groupnorm_arguments",
-    "hyperparameters",
-    "instance",
-    "integer",
-    "layer_mode",
-    "number",
-    "path",
-    "require_shape",
-    "require_variance",
-    "seed",
-    "shaped",
-    "sizes",
-    "upstream",
-]
-
-
 # Single values
 
 

@@ -2,7 +2,9 @@
 
 import ast
 import inspect
+import sys
 import textwrap
+from functools import reduce
 
 __all__ = ["show_source"]
 
@@ -12,11 +14,21 @@ def show_source(*objects):
 
     Parameters
     ----------
-    *objects : functions, methods or classes
+    *objects : functions, methods, classes or str
+        A string names a helper of the object before it, in the same class or module, and is passed over where there is
+        none: code of one's own may do without.
     """
     from IPython.display import Markdown, display
 
-    code = "\n\n".join(_brief_source(item) for item in objects)
+    shown, owner = [], None
+    for item in objects:
+        if isinstance(item, str):
+            item = getattr(owner, item, None)
+        else:
+            *classes, _ = item.__qualname__.split(".")
+            owner = reduce(getattr, classes, sys.modules[item.__module__])
+        shown += [_brief_source(item)] if item else []
+    code = "\n\n".join(shown)
     display(Markdown(f"```python\n{code}\n```"))
 
 

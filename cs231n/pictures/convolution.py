@@ -44,15 +44,8 @@ def numbers(arrays, marked=None, faint=None, row_names=None):
         For some of the titles the cells to draw in grey, such as padding.
     row_names : sequence of str, optional
         Of the rows of the first array.
-
-    Raises
-    ------
-    ValueError
-        If ``marked`` or ``faint`` has a title that ``arrays`` lacks.
     """
     marked, faint, row_names = marked or {}, faint or {}, row_names or []
-    if not {*marked, *faint} <= {*arrays}:
-        raise ValueError(f"marked and faint must use the titles of arrays, {[*arrays]}, got {[*marked, *faint]}")
     arrays = {title: np.asarray(array, dtype=np.float64) for title, array in arrays.items()}
     left = 0.1 + 0.27 * max(map(len, row_names), default=0)
     places = []
@@ -166,15 +159,7 @@ def channel_groups(panels):
     ----------
     panels : dict of str to tuple (in_channels, out_channels, groups)
         Under their titles.
-
-    Raises
-    ------
-    ValueError
-        If ``groups`` does not divide both numbers of channels.
     """
-    for title, (C, F, G) in panels.items():
-        if C % G or F % G:
-            raise ValueError(f"groups must divide both numbers of channels, got {(C, F, G)} for {title!r}")
     axes = axes_in_rows(len(panels), 2.5)
     for ax, (title, (C, F, G)) in zip(axes, panels.items()):
         x_in, x_out = np.arange(C) - (C - 1) / 2, np.arange(F) - (F - 1) / 2

@@ -96,14 +96,7 @@ def learning_curves(solvers, smooth=0.9):
     solvers : dict of str to Solver
     smooth : float
         The losses are shown as a running average with this weight on the past, at least 0 and below 1.
-
-    Raises
-    ------
-    ValueError
-        If ``smooth`` is out of range.
     """
-    if not 0 <= smooth < 1:
-        raise ValueError(f"smooth must be at least 0 and below 1, got {smooth}")
     left, middle, right = axes_in_rows(3, 3.5)
     for (name, solver), marker in zip(solvers.items(), cycle(MARKERS)):
         left.plot(list(_running_average(solver.loss_history, smooth)), label=name, linewidth=1.3)

@@ -2,12 +2,13 @@
 
 import ast
 
-import nbformat
 import numpy as np
 import torch
 import torch.nn.functional as F
 from IPython.core.inputtransformer2 import TransformerManager
 from torch import nn
+
+from tools.lessons.notebook_files import read_notebook
 
 
 def definition(path, name):
@@ -26,7 +27,7 @@ def definition(path, name):
         If there is none.
     """
     namespace = {"torch": torch, "nn": nn, "F": F, "np": np}
-    for cell in nbformat.read(path, as_version=4).cells:
+    for cell in read_notebook(path).cells:
         if cell.cell_type != "code":
             continue
         try:

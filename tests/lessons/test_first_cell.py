@@ -1,5 +1,6 @@
-"""How the first cell of a lesson finds the workbook: from any of its folders, on Colab beside it or in the Drive."""
+"""How a lesson begins: a folded cell that finds the workbook, on Colab too, and a short list of imports."""
 
+import ast
 import re
 import sys
 from pathlib import Path
@@ -14,13 +15,13 @@ No folder with cs231n/layers here or above. Open this notebook inside the workbo
 on Colab, put that folder into your Drive, at most three folders deep, and run this cell again."""
 
 
-def first_cell(path):
-    return next(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
+def code_cells(path):
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
 
 
-def finder_of(path):
-    """The lines of the first code cell that find the workbook, without the lesson's own imports."""
-    return re.search(r"^# The workbook is .*?^    \)$", first_cell(path), flags=re.DOTALL | re.MULTILINE)[0]
+def finder():
+    """The lines of the first code cell that find the workbook."""
+    return re.search(r".*^    \)$", code_cells(LESSONS[0])[0].source, flags=re.DOTALL | re.MULTILINE)[0]
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def machine(tmp_path, monkeypatch):
         """Run the finder in a folder; returns what it put first in sys.path."""
         monkeypatch.chdir(folder)
         monkeypatch.setattr(sys, "path", [])
-        exec(finder_of(LESSONS[0]).replace("/content", content.as_posix()), {"sys": sys, "Path": Path})
+        exec(finder().replace("/content", content.as_posix()), {})
         return Path(sys.path[0])
 
     for name in ("google", "google.colab"):
@@ -62,13 +63,14 @@ def machine(tmp_path, monkeypatch):
     return SimpleNamespace(content=content, mounted=mounted, workbook=workbook, colab=colab, find=find)
 
 
-def test_all_lessons_find_the_workbook_with_the_same_lines_before_they_need_it():
-    assert len({finder_of(path) for path in LESSONS}) == 1
+def test_all_lessons_begin_with_the_same_cell_folded_and_a_short_list_of_imports():
+    assert len({code_cells(path)[0].source for path in LESSONS}) == 1
     for path in LESSONS:
-        before, after = first_cell(path).split(finder_of(path))
-        assert {"import sys", "from pathlib import Path"} <= set(before.splitlines())
-        assert "cs231n" not in before
-        assert "from cs231n import" in after
+        set_up, imports = code_cells(path)[:2]
+        assert set_up.metadata["jupyter"] == {"source_hidden": True}
+        assert (set_up.metadata["cellView"], set_up.source[:9]) == ("form", "# @title ")  # Colab's way of folding
+        assert len(imports.source.splitlines()) <= 15
+        assert all(isinstance(node, (ast.Import, ast.ImportFrom)) for node in ast.parse(imports.source).body)
 
 
 @pytest.mark.parametrize("folder", ["", "notebooks", "notebooks/mine"])

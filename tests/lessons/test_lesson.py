@@ -1,11 +1,14 @@
 """Claims are judged and printed as the lessons and their regression test expect."""
 
+import re
+
 import numpy as np
 import pytest
 
 from cs231n.lesson import autograd, check, show_source
 from cs231n.notebook.edits import unloadable
 from cs231n.optim import sgd
+from cs231n.solver import Solver
 
 
 @pytest.mark.parametrize(
@@ -73,6 +76,13 @@ def test_the_source_is_shown_with_the_summary_of_its_docstring(monkeypatch):
         "    return next(iter(_faults.values()), None)\n"
         "```"
     )
+
+
+def test_helpers_are_shown_where_there_are_any(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    show_source(sgd, "_filled", "no_helper", Solver.train, "_step")
+    assert re.findall(r"^def (\w+)", shown[0].data, re.MULTILINE) == ["sgd", "_filled", "train", "_step"]
 
 
 def test_autograd_differentiates_with_respect_to_every_floating_input():

@@ -94,12 +94,3 @@ def test_vis_grid_stretches_all_images_alike():
 def test_vis_nn_keeps_the_rows():
     grid = vis_utils.vis_nn([[[[[1.0]]], [[[2.0]]], [[[5.0]]]]])
     assert grid[..., 0].tolist() == [[0, 0, 0.25, 0, 1, 0], [0] * 6]
-
-
-REFUSED = [("channel_groups", {"a": (4, 8, 3)}), ("learning_curves", {"a": RUN}, 10), ("numbers", TABLES, {"A": [[1]]})]
-
-
-@pytest.mark.parametrize("call", REFUSED, ids=lambda call: call[0])
-def test_what_would_draw_a_wrong_picture_is_refused(call):
-    with pytest.raises(ValueError, match="must"):
-        draw(*call)

@@ -17,9 +17,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-import nbformat
-
 from tools.course import lesson_book
+from tools.lessons.notebook_files import NotebookError, read_notebook
 from tools.lessons.run_lessons import COURSE, ROOT, labels_of
 
 ARCHIVE, PDF, PAGE = "a2_code.zip", "a2_inline.pdf", "a2_inline.html"
@@ -81,14 +80,14 @@ def read_lessons(folder):
     for path in (folder / f"{name}.ipynb" for name in COURSE):
         try:
             contents[path] = path.read_bytes()
-            notebooks[path] = nbformat.reads(contents[path].decode("utf-8"), as_version=4)
+            notebooks[path] = read_notebook(path)
             fault = fault_of(notebooks[path])
         except FileNotFoundError:
             fault = f"missing from {folder}"
         except OSError as error:
             fault = f"cannot be read ({error.strerror})"
-        except Exception as error:  # whatever nbformat makes of a damaged file
-            fault = f"damaged, not a notebook ({repr(error)[:80]})"
+        except NotebookError as error:
+            fault = str(error)
         if fault:
             faults.append(f"  {path.stem}: {fault}")
     if faults:

@@ -29,6 +29,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbconvert import HTMLExporter
 
 from cs231n.files import replacing
+from tools.lessons.notebook_files import NotebookError, read_notebook
 
 ROOT = Path(__file__).resolve().parents[2]
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -85,6 +86,13 @@ details { margin: 1em 0; }
   line-height: var(--jp-code-line-height); margin: 0.5em; padding-left: 0.75em;
   border-left: 3px solid #0072b2; }
 </style>
+{%- endblock -%}
+{%- block input_group -%}
+{%- if cell.metadata.jupyter and cell.metadata.jupyter.source_hidden -%}
+<details><summary>Set-up</summary>{{ super() }}</details>
+{%- else -%}
+{{ super() }}
+{%- endif -%}
 {%- endblock -%}
 {%- block body_header -%}
 {{ super() }}
@@ -309,8 +317,13 @@ async def execute(path, progress, timeout=None, keep_going=False, env=None):
     notebook : NotebookNode
         Executed as far as it went.
     lesson : Lesson
+
+    Raises
+    ------
+    NotebookError
+        The file holds no notebook.
     """
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read_notebook(path)
     labels = labels_of(notebook)
     numbers = {index: number for number, index in enumerate(labels, 1)}
     lesson = Lesson(path.stem, title_of(notebook, path.stem), cells=len(labels))
@@ -395,14 +408,19 @@ async def run(paths, options, progress):
     lessons = {}
 
     async def run_one(path):
-        async with turns:
-            notebook, lesson = await execute(path, progress, options.timeout, options.keep_going, env)
+        try:
+            async with turns:
+                notebook, lesson = await execute(path, progress, options.timeout, options.keep_going, env)
+        except (NotebookError, OSError) as error:
+            progress.tell(f"{path.stem}: {error}")
+            lessons[path] = Lesson(path.stem, path.stem, cells=0, mishap=str(error))
+            return
         # In a thread, so that the other lesson's messages are read meanwhile.
         await asyncio.to_thread(publish, notebook, lesson, path.parent, options.output)
         if options.store and lesson.state == "sound":
             store(notebook, path)
         lessons[path] = lesson
-        write_index([lessons[path] for path in paths if path in lessons], options.output)
+        write_index([lessons[path] for path in paths if path in lessons and lessons[path].cells], options.output)
         progress.end(lesson.name)
 
     await asyncio.gather(*map(run_one, sorted(paths, key=lambda path: at_once == 1 or path.stem != LONGEST)))
