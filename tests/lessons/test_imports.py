@@ -38,6 +38,18 @@ def test_imports_are_silent_and_bring_nothing_that_is_not_needed():
     assert (done.stdout, done.stderr) == ("training needs []\nall else needs []\n", "")
 
 
+def test_a_home_that_cannot_be_written_is_no_matter_of_a_lesson():
+    environ = {name: value for name, value in os.environ.items() if name not in ("MPLCONFIGDIR", "XDG_CONFIG_HOME")}
+    done = subprocess.run(
+        [sys.executable, "-c", "from cs231n import lesson; import matplotlib.pyplot"],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        env={**environ, "HOME": os.devnull},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_star_imports_bring_what_a_module_offers():
     for name in MODULES:
         exec(f"from {name} import *", {})
