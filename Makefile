@@ -37,8 +37,10 @@ student: $(STAMP) ## write the student edition to student/ (DESTINATION=folder f
 rehearsal: $(STAMP) ## walk the whole course, from the student edition to the submission (ten minutes)
 	@$(TEST_SETTINGS) $(PY) -m pytest -v tests/tools/rehearsal.py
 
-nightly: $(STAMP) ## thousands of odd and wrong calls of each layer, rule and net, new ones every time
-	@$(TEST_SETTINGS) $(PY) -m pytest -n logical --hypothesis-profile=nightly tests/layers/test_odd_arguments.py
+nightly: $(STAMP) ## thousands of odd and wrong calls of layers, rules and nets; all lessons run in JupyterLab by a browser
+	@$(PY) -m pip install -qr requirements-nightly.txt
+	@$(TEST_SETTINGS) $(PY) -m pytest -n logical --dist loadfile --hypothesis-profile=nightly \
+		tests/layers/test_odd_arguments.py tests/lessons/in_jupyterlab.py
 
 matrix: $(STAMP) ## all tests under other Pythons, NumPys, BLAS kernels, with CIFAR-10 (an hour; SESSION=cifar10 picks)
 	@$(PY) -m pip install -qr requirements-nightly.txt

@@ -75,7 +75,7 @@ EDITS = {
         (r"; all compare with the stored outputs\.", "."),
         (r"student: .*\n.*\n\n", ""),
         (r"rehearsal: .*\n.*\n\n", ""),
-        (r"nightly: .*\n.*\n\n", ""),
+        (r"nightly: .*\n.*\n.*\n.*\n\n", ""),
         (r"matrix: .*\n.*\n.*\n\n", ""),
         (r"mutants: .*\n.*\n.*\n.*\n\n", ""),
         (r"lint: .*\n.*\n.*\n\n", ""),
