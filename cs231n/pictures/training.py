@@ -14,6 +14,7 @@ __all__ = [
     "bowl_paths",
     "layer_statistics",
     "learning_curves",
+    "loss_panels",
     "training_accuracies",
     "training_plan",
     "unit_weights",
@@ -102,12 +103,34 @@ def learning_curves(solvers, smooth=0.9):
         left.plot(list(_running_average(solver.loss_history, smooth)), label=name, linewidth=1.3)
         middle.plot(solver.train_acc_history, marker=marker, markersize=4, label=name)
         right.plot(solver.val_acc_history, marker=marker, markersize=4, label=name)
-    left.set(title="Training loss (running average)", xlabel="iteration", ylabel="loss")
+    title = "Training loss (running average)" if smooth else "Training loss"
+    left.set(title=title, xlabel="iteration", ylabel="loss")
     middle.set(title="Training accuracy", xlabel="epoch", ylabel="accuracy")
     right.set(title="Validation accuracy", xlabel="epoch", ylabel="accuracy")
     for ax in (middle, right):
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.legend(fontsize=9)
+
+
+def loss_panels(runs, chance, columns=4):
+    """The losses of several runs on one scale, one pair of axes each.
+
+    Parameters
+    ----------
+    runs : dict of str to dict of str to sequence of numbers
+        For each title the named curves, one value an epoch.
+    chance : float
+        The loss of guessing, drawn as a dotted line.
+    columns : int
+    """
+    axes = axes_in_rows(len(runs), 2.8, min(columns, len(runs)), sharey=True)
+    for ax, (title, curves) in zip(axes, runs.items()):
+        ax.axhline(chance, color="0.4", linestyle=":", label="guessing")
+        lines(ax, curves, title, "epoch", "loss")
+        ax.set(ylim=(0, 2 * chance))
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for ax in axes[len(runs) :]:
+        ax.set_visible(False)
 
 
 def training_accuracies(panels):
@@ -121,6 +144,13 @@ def training_accuracies(panels):
     for ax, (title, solvers) in zip(axes_in_rows(len(panels), 3.3, sharey=True), panels.items()):
         curves = {name: solver.train_acc_history for name, solver in solvers.items()}
         lines(ax, curves, title, "epoch", "training accuracy", x=range(len(next(iter(curves.values())))))
+
+
+def _edges(centres):
+    """The edges of cells around points that increase by a constant factor: half a factor to either side."""
+    logs = np.log(centres)
+    half = (logs[1] - logs[0]) / 2
+    return np.exp([*(logs - half), logs[-1] + half])
 
 
 def accuracy_map(ax, accuracy, learning_rates, weight_scales, title):
@@ -139,7 +169,8 @@ def accuracy_map(ax, accuracy, learning_rates, weight_scales, title):
     matplotlib image
         For a colour bar.
     """
-    image = ax.pcolormesh(learning_rates, weight_scales, accuracy, vmin=0, vmax=1, shading="nearest")
+    edges = _edges(learning_rates), _edges(weight_scales)
+    image = ax.pcolormesh(*edges, accuracy, vmin=0, vmax=1, shading="flat")
     ax.set(title=title, xlabel="learning rate", ylabel="weight scale", xscale="log", yscale="log")
     ax.grid(False)
     return image

@@ -39,6 +39,7 @@ PICTURES = {
     "layer_statistics": (CURVES, CURVES),
     "learning_curves": ({"a": RUN, "b": RUN},),
     "lines": (CURVES, *WORDS, [1, 10, 100], "log"),
+    "loss_panels": ({"a": CURVES, "b": CURVES}, 2.3),
     "mask_images": ({"a": [[True, False], [False, True]], "b": [[1, 1], [1, 0]]},),
     "masked_nets": ({"a": [[True, False, True]], "b": [[1, 1, 1]]}, [2, 3, 1]),
     "normalization_cubes": ({"a": [[[1, 0], [1, 1]], [[0, 0], [1, 0]]]},),
@@ -72,6 +73,13 @@ def test_a_picture_is_drawn_from_lists_and_names_its_axes(name):
             ticks = [label.get_text() for label in axis.get_ticklabels() if label.get_visible()]
             named = axis.get_label_text() or ax.get_title() in ("Scores", "Probabilities")
             assert named or not ticks or ticks[0][0].isalpha()
+
+
+def test_the_cells_of_an_accuracy_map_lie_half_a_factor_around_their_point():
+    image = draw("accuracy_map", *PICTURES["accuracy_map"])
+    corners = image.get_coordinates()
+    assert np.allclose(corners[0, :, 0], np.sqrt([0.001, 0.1, 10]))
+    assert np.allclose(corners[:, 0, 1], np.sqrt([0.001, 0.1, 10, 1000]))
 
 
 def test_a_confusion_matrix_holds_shares_of_the_true_class():
