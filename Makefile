@@ -28,8 +28,8 @@ test: $(STAMP) ## unit tests, and every lesson against its stored outputs
 	@$(TEST_SETTINGS) $(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
 		--durations 10 --durations-min 5 --nbval $(NOTEBOOKS) tests
 
-score: $(STAMP) ## test the exercises and show the points
-	@$(PY) -m tools.course.score
+score: $(STAMP) ## test the exercises and show the points (OPTIONS="affine_forward --hint" and others: --help)
+	@$(PY) -m tools.course.score $(OPTIONS)
 
 student: $(STAMP) ## write the student edition to student/ (DESTINATION=folder for another place)
 	@$(PY) -m tools.course.student_edition $(DESTINATION)
@@ -59,7 +59,7 @@ lab: $(STAMP) ## open the lessons in JupyterLab
 	@$(PY) -m jupyterlab notebooks
 
 data: $(STAMP) ## fetch CIFAR-10 into datasets/
-	@PATH="$$PWD/.venv/bin:$$PATH" bash datasets/get_datasets.sh
+	@PATH="$(abspath $(dir $(PY))):$$PATH" bash datasets/get_datasets.sh
 
 bench: $(STAMP) ## time the layers and the training steps beside PyTorch's
 	@$(PY) -m benchmarks

@@ -5,16 +5,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 from arrays import read_only, tensors
+from canaries import *
 from hints import entries, require, require_that
-
-from cs231n.classifiers.cnn import ThreeLayerConvNet
-from cs231n.layers import (
+from student import (
+    ThreeLayerConvNet,
     avg_pool_backward_naive,
     avg_pool_forward_naive,
     conv_backward_naive,
     conv_forward_naive,
     max_pool_backward_naive,
     max_pool_forward_naive,
+    seed,
 )
 
 exercise = pytest.mark.exercise
@@ -180,7 +181,8 @@ def test_avg_pool_backward(shape, height, width, stride):
 
 
 def small_convnet(reg=0.0):
-    np.random.seed(0)
+    seed(0)
+    rng = np.random.default_rng(0)
     model = ThreeLayerConvNet(
         input_dim=(3, 4, 6),
         num_filters=4,
@@ -189,11 +191,11 @@ def small_convnet(reg=0.0):
         num_classes=5,
         weight_scale=0.3,
         reg=reg,
-        dtype=np.float64,
+        dtype="float64",
     )
     for i in (1, 2, 3):
-        model.params[f"b{i}"] = 0.1 * np.random.randn(*model.params[f"b{i}"].shape)
-    return model, np.random.randn(3, 3, 4, 6), np.random.randint(5, size=3)
+        model.params[f"b{i}"] = 0.1 * rng.standard_normal(np.shape(model.params[f"b{i}"]))
+    return model, rng.standard_normal((3, 3, 4, 6)), rng.integers(5, size=3)
 
 
 def torch_convnet(model, X, y, reg=0.0):
@@ -218,7 +220,7 @@ def test_convnet_parameters_have_their_shapes():
 
 @exercise("ThreeLayerConvNet.__init__", 1)
 def test_convnet_starts_with_gaussian_weights_and_no_biases():
-    np.random.seed(0)
+    seed(0)
     params = ThreeLayerConvNet(input_dim=(3, 16, 16), weight_scale=0.02).params
     for i in (1, 2, 3):
         W, spread = params[f"W{i}"], np.std(params[f"W{i}"])

@@ -5,11 +5,21 @@ import pytest
 import torch
 import torch.nn.functional as F
 from arrays import read_only, tensors
+from canaries import *
 from hints import entries, require, require_that
-
-from cs231n import optim
-from cs231n.classifiers.fc_net import FullyConnectedNet
-from cs231n.layers import affine_backward, affine_forward, relu_backward, relu_forward, softmax_loss
+from student import (
+    FullyConnectedNet,
+    adam,
+    affine_backward,
+    affine_forward,
+    nesterov_momentum,
+    relu_backward,
+    relu_forward,
+    rmsprop,
+    seed,
+    sgd_momentum,
+    softmax_loss,
+)
 
 exercise = pytest.mark.exercise
 
@@ -186,13 +196,14 @@ def torch_loss(model, X, y, reg):
 
 
 def small_net(reg=0.0, hidden_dims=(5, 7)):
-    np.random.seed(0)
+    seed(0)
+    rng = np.random.default_rng(0)
     model = FullyConnectedNet(
-        list(hidden_dims), input_dim=12, num_classes=4, reg=reg, weight_scale=0.5, dtype=np.float64
+        list(hidden_dims), input_dim=12, num_classes=4, reg=reg, weight_scale=0.5, dtype="float64"
     )
     for i in range(1, len(hidden_dims) + 2):
-        model.params[f"b{i}"] = 0.1 * np.random.randn(*model.params[f"b{i}"].shape)
-    return model, np.random.randn(6, 3, 2, 2), np.random.randint(4, size=6)
+        model.params[f"b{i}"] = 0.1 * rng.standard_normal(np.shape(model.params[f"b{i}"]))
+    return model, rng.standard_normal((6, 3, 2, 2)), rng.integers(4, size=6)
 
 
 @exercise("FullyConnectedNet.__init__", 1)
@@ -211,7 +222,7 @@ def test_net_parameters_have_their_names_and_shapes(hidden_dims):
 
 @exercise("FullyConnectedNet.__init__", 1)
 def test_net_starts_with_gaussian_weights_and_no_biases():
-    np.random.seed(0)
+    seed(0)
     params = FullyConnectedNet([100, 80], input_dim=300, weight_scale=0.02).params
     for i in (1, 2, 3):
         W, b = params[f"W{i}"], params[f"b{i}"]
@@ -226,7 +237,7 @@ def test_net_starts_with_gaussian_weights_and_no_biases():
 @exercise("FullyConnectedNet.__init__", 1)
 @pytest.mark.parametrize(("rule", "spread"), [("xavier", np.sqrt(2 / 500)), ("kaiming", np.sqrt(2 / 300))])
 def test_net_takes_the_spread_from_its_widths(rule, spread):
-    np.random.seed(0)
+    seed(0)
     got = np.std(FullyConnectedNet([200], input_dim=300, weight_scale=rule).params["W1"])
     require_that(0.97 < got / spread < 1.03, f"W1 with {rule}: standard deviation {spread:.4f} expected, got {got:.4f}")
 
@@ -299,6 +310,10 @@ def test_net_penalty_in_the_gradients():
 # Update rules
 
 
+def NO_RULE(w, dw, config):
+    return w, config
+
+
 def minimize(rule, optimizer, steps, gradients=None, **hyperparameters):
     """Weights after each step by a rule and by PyTorch's optimizer, and the rule's last config."""
     rng = np.random.default_rng(0)
@@ -320,9 +335,9 @@ def minimize(rule, optimizer, steps, gradients=None, **hyperparameters):
 @exercise("sgd_momentum", 1)
 def test_sgd_momentum_weights():
     path, expected, _ = minimize(
-        optim.sgd_momentum, lambda w: torch.optim.SGD(w, lr=0.1, momentum=0.8), 4, learning_rate=0.1, momentum=0.8
+        sgd_momentum, lambda w: torch.optim.SGD(w, lr=0.1, momentum=0.8), 4, learning_rate=0.1, momentum=0.8
     )
-    plain, _, _ = minimize(optim.sgd, lambda w: torch.optim.SGD(w, lr=0.1), 4, learning_rate=0.1)
+    _, plain, _ = minimize(NO_RULE, lambda w: torch.optim.SGD(w, lr=0.1), 4)
     for step, (w, right, forgotten) in enumerate(zip(path, expected, plain), start=1):
         require(f"w after step {step}", w, right, {"the velocity of earlier steps is forgotten": forgotten})
 
@@ -330,7 +345,7 @@ def test_sgd_momentum_weights():
 @exercise("sgd_momentum", 1)
 def test_sgd_momentum_keeps_its_velocity():
     w, g, v = np.full((2, 2), 3.0), np.full((2, 2), 2.0), np.full((2, 2), -1.0)
-    next_w, config = optim.sgd_momentum(w, g, {"learning_rate": 0.1, "momentum": 0.9, "velocity": v})
+    next_w, config = sgd_momentum(w, g, {"learning_rate": 0.1, "momentum": 0.9, "velocity": v})
     require(
         "velocity (−0.9 − 0.2)",
         config["velocity"],
@@ -347,13 +362,13 @@ def test_sgd_momentum_keeps_its_velocity():
 @exercise("nesterov_momentum", 1)
 def test_nesterov_momentum():
     path, expected, _ = minimize(
-        optim.nesterov_momentum,
+        nesterov_momentum,
         lambda w: torch.optim.SGD(w, lr=0.1, momentum=0.8, nesterov=True),
         4,
         learning_rate=0.1,
         momentum=0.8,
     )
-    _, plain, _ = minimize(lambda w, g, config: (w, config), lambda w: torch.optim.SGD(w, lr=0.1, momentum=0.8), 4)
+    _, plain, _ = minimize(NO_RULE, lambda w: torch.optim.SGD(w, lr=0.1, momentum=0.8), 4)
     for step, (w, right, classic) in enumerate(zip(path, expected, plain), start=1):
         require(f"w after step {step}", w, right, {"this is plain momentum, without looking ahead": classic})
 
@@ -361,15 +376,13 @@ def test_nesterov_momentum():
 @exercise("rmsprop", 1)
 def test_rmsprop_weights():
     path, expected, _ = minimize(
-        optim.rmsprop,
+        rmsprop,
         lambda w: torch.optim.RMSprop(w, lr=0.1, alpha=0.9, eps=1e-8),
         4,
         learning_rate=0.1,
         decay_rate=0.9,
     )
-    _, swapped, _ = minimize(
-        lambda w, g, config: (w, config), lambda w: torch.optim.RMSprop(w, lr=0.1, alpha=0.1, eps=1e-8), 4
-    )
+    _, swapped, _ = minimize(NO_RULE, lambda w: torch.optim.RMSprop(w, lr=0.1, alpha=0.1, eps=1e-8), 4)
     for step, (w, right, wrong) in enumerate(zip(path, expected, swapped), start=1):
         require(f"w after step {step}", w, right, {"β and 1 − β are swapped": wrong})
 
@@ -377,7 +390,7 @@ def test_rmsprop_weights():
 @exercise("rmsprop", 1)
 def test_rmsprop_keeps_its_cache():
     w, g, s = np.ones(3), np.array([1.0, -2.0, 0.0]), np.full(3, 4.0)
-    next_w, config = optim.rmsprop(w, g, {"learning_rate": 0.1, "decay_rate": 0.75, "cache": s})
+    next_w, config = rmsprop(w, g, {"learning_rate": 0.1, "decay_rate": 0.75, "cache": s})
     require(
         "cache (0.75 · 4 + 0.25 · g²)",
         config["cache"],
@@ -398,16 +411,14 @@ def test_rmsprop_keeps_its_cache():
 
 def adam_path(**options):
     rule = {"learning_rate": 0.1, "beta1": 0.8, "beta2": 0.95}
-    return minimize(
-        optim.adam, lambda w: torch.optim.Adam(w, lr=0.1, betas=(0.8, 0.95), eps=1e-8), 6, **rule, **options
-    )
+    return minimize(adam, lambda w: torch.optim.Adam(w, lr=0.1, betas=(0.8, 0.95), eps=1e-8), 6, **rule, **options)
 
 
 @exercise("adam", 1)
 def test_adam_first_step():
     """The first step is the learning rate, whatever the size of the gradient."""
     g = np.array([0.5, -500.0, 3e-3])
-    next_w, _ = optim.adam(np.ones(3), g, {"learning_rate": 0.1})
+    next_w, _ = adam(np.ones(3), g, {"learning_rate": 0.1})
     require(
         "w after one step",
         next_w,
@@ -432,7 +443,7 @@ def test_adam_weights():
 def test_adam_keeps_its_averages():
     w, g = np.ones(2), np.array([1.0, -2.0])
     config = {"learning_rate": 0.1, "beta1": 0.8, "beta2": 0.9, "m": np.full(2, 3.0), "v": np.full(2, 5.0), "t": 4}
-    _, config = optim.adam(w, g, config)
+    _, config = adam(w, g, config)
     for name, expected, beta in (("m", [2.6, 2.0], 0.8), ("v", [4.6, 4.9], 0.9)):
         corrected = np.array(expected) / (1 - beta**5)
         require(
@@ -446,7 +457,7 @@ def test_adam_keeps_its_averages():
 
 @exercise("adam", 1)
 def test_adam_epsilon():
-    next_w, _ = optim.adam(np.zeros(1), np.array([1e-6]), {"learning_rate": 1.0, "epsilon": 1e-6})
+    next_w, _ = adam(np.zeros(1), np.array([1e-6]), {"learning_rate": 1.0, "epsilon": 1e-6})
     require(
         "step with g = ε = 1e-6",
         next_w,

@@ -1,16 +1,21 @@
 """Exercises of the lesson PyTorch: what its cells define."""
 
-from pathlib import Path
-
 import pytest
+import student
 import torch
 import torch.nn.functional as F
-from from_lesson import definition
+from canaries import *
 from hints import require, require_that
-from torch import nn
+
+from tools.course.learner import Function
+from tools.course.wire import Handle
 
 exercise = pytest.mark.exercise
-LESSON = Path(__file__).parents[2] / "notebooks" / "PyTorch.ipynb"
+LESSON = "PyTorch"
+
+
+def definition(name):
+    return student.definition(LESSON, name)
 
 
 def convnet_scores(x, conv_w1, conv_b1, conv_w2, conv_b2, fc_w, fc_b):
@@ -44,7 +49,7 @@ def test_two_layer_fc():
     hidden = x.flatten(1) @ w1 + b1
     right = hidden.relu() @ w2 + b2
     require_scores(
-        definition(LESSON, "two_layer_fc")(x, params),
+        definition("two_layer_fc")(x, params),
         right,
         {
             "the ReLU is missing": hidden @ w2 + b2,
@@ -56,9 +61,8 @@ def test_two_layer_fc():
 
 @exercise("two_layer_fc", 1)
 def test_two_layer_fc_has_gradients():
-    params = two_layer_parameters()
-    definition(LESSON, "two_layer_fc")(torch.randn(5, 12), params).sum().backward()
-    require_that(all(w.grad is not None for w in params), "scores: each parameter must get a gradient")
+    grads = student.gradients(definition("two_layer_fc"), torch.randn(5, 12), two_layer_parameters())
+    require_that(all(grad is not None for grad in grads), "scores: each parameter must get a gradient")
 
 
 def convnet_parameters():
@@ -71,7 +75,7 @@ def convnet_parameters():
 def test_three_layer_convnet():
     x, params = convnet_parameters()
     require_scores(
-        definition(LESSON, "three_layer_convnet")(x, params),
+        definition("three_layer_convnet")(x, params),
         convnet_scores(x, *params),
         {
             "the biases are missing": convnet_scores(x, *(w if w.dim() > 1 else 0 * w for w in params)),
@@ -83,31 +87,34 @@ def test_three_layer_convnet():
 def test_three_layer_convnet_keeps_the_size_of_the_images():
     torch.manual_seed(0)
     shapes = [(2, 1, 5, 5), (2,), (3, 2, 3, 3), (3,), (3 * 6 * 9, 5), (5,)]
-    scores = definition(LESSON, "three_layer_convnet")(torch.randn(2, 1, 6, 9), [torch.randn(s) for s in shapes])
+    scores = definition("three_layer_convnet")(torch.randn(2, 1, 6, 9), [torch.randn(s) for s in shapes])
     require_that(tuple(scores.shape) == (2, 5), f"scores: shape (2, 5) expected, got {tuple(scores.shape)}")
 
 
 def parameters(module, *shapes):
     """The parameters of a module, which must have these shapes."""
-    require_that(isinstance(module, nn.Module), f"an nn.Module expected, got {type(module).__name__}")
-    got = [tuple(w.shape) for w in module.parameters()]
+    is_module = isinstance(module, Handle) and "Module" in module.kinds
+    require_that(is_module, f"an nn.Module expected, got {module.kinds[0] if isinstance(module, Handle) else module!r}")
+    found = student.parameters(module)
+    got = [tuple(w.shape) for w in found]
     require_that(sorted(got) == sorted(shapes), f"parameters: shapes {list(shapes)} expected, got {got}")
-    return [next(w for w in module.parameters() if tuple(w.shape) == shape) for shape in shapes]
+    return [next(w for w in found if tuple(w.shape) == shape) for shape in shapes]
 
 
 @exercise("TwoLayerFC", 1)
 def test_two_layer_module_has_its_parameters():
-    parameters(definition(LESSON, "TwoLayerFC")(12, 7, 4), (7, 12), (7,), (4, 7), (4,))
+    parameters(definition("TwoLayerFC")(12, 7, 4), (7, 12), (7,), (4, 7), (4,))
 
 
 @exercise("TwoLayerFC", 1)
 def test_two_layer_module_scores():
-    torch.manual_seed(0)
-    model = definition(LESSON, "TwoLayerFC")(12, 7, 4)
+    model = definition("TwoLayerFC")(12, 7, 4)
     w1, b1, w2, b2 = parameters(model, (7, 12), (7,), (4, 7), (4,))
     x = torch.randn(5, 3, 2, 2)
     hidden = F.linear(x.flatten(1), w1, b1)
-    require_scores(model(x), F.linear(hidden.relu(), w2, b2), {"the ReLU is missing": F.linear(hidden, w2, b2)})
+    require_scores(
+        Function(model)(x), F.linear(hidden.relu(), w2, b2), {"the ReLU is missing": F.linear(hidden, w2, b2)}
+    )
 
 
 CONVNET_SHAPES = [(6, 3, 5, 5), (6,), (4, 6, 3, 3), (4,), (10, 4 * 32 * 32), (10,)]
@@ -118,7 +125,7 @@ def require_convnet_scores(model):
     x = torch.randn(2, 3, 32, 32)
     straight = F.conv2d(F.conv2d(x, conv_w1, conv_b1, padding=2), conv_w2, conv_b2, padding=1)
     require_scores(
-        model(x),
+        Function(model)(x),
         convnet_scores(x, conv_w1, conv_b1, conv_w2, conv_b2, fc_w.T, fc_b),
         {
             "the ReLUs are missing": F.linear(straight.flatten(1), fc_w, fc_b),
@@ -128,23 +135,22 @@ def require_convnet_scores(model):
 
 @exercise("ThreeLayerConvNet", 2)
 def test_convnet_module_has_its_parameters():
-    parameters(definition(LESSON, "ThreeLayerConvNet")(3, 6, 4, 10), *CONVNET_SHAPES)
+    parameters(definition("ThreeLayerConvNet")(3, 6, 4, 10), *CONVNET_SHAPES)
 
 
 @exercise("ThreeLayerConvNet", 2)
 def test_convnet_module_scores():
-    torch.manual_seed(0)
-    require_convnet_scores(definition(LESSON, "ThreeLayerConvNet")(3, 6, 4, 10))
+    require_convnet_scores(definition("ThreeLayerConvNet")(3, 6, 4, 10))
 
 
 @exercise("sequential_convnet", 1)
 def test_sequential_convnet_is_a_sequence_with_its_parameters():
-    model = definition(LESSON, "sequential_convnet")(3, 6, 4, 10)
-    require_that(isinstance(model, nn.Sequential), f"an nn.Sequential expected, got {type(model).__name__}")
+    model = definition("sequential_convnet")(3, 6, 4, 10)
+    is_sequence = isinstance(model, Handle) and "Sequential" in model.kinds
+    require_that(is_sequence, "an nn.Sequential expected, got something else")
     parameters(model, *CONVNET_SHAPES)
 
 
 @exercise("sequential_convnet", 2)
 def test_sequential_convnet_scores():
-    torch.manual_seed(0)
-    require_convnet_scores(definition(LESSON, "sequential_convnet")(3, 6, 4, 10))
+    require_convnet_scores(definition("sequential_convnet")(3, 6, 4, 10))

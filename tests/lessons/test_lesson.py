@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from cs231n.lesson import autograd, check, show_source
+from cs231n.lesson import autograd, check, score, show_source
 from cs231n.notebook.edits import unloadable
 from cs231n.optim import sgd
 from cs231n.solver import Solver
@@ -83,6 +83,13 @@ def test_helpers_are_shown_where_there_are_any(monkeypatch):
     monkeypatch.setattr("IPython.display.display", shown.append)
     show_source(sgd, "_filled", "no_helper", Solver.train, "_step")
     assert re.findall(r"^def (\w+)", shown[0].data, re.MULTILINE) == ["sgd", "_filled", "train", "_step"]
+
+
+def test_the_scoreboard_is_shown_below_a_cell(capsys):
+    score("relu_forward")
+    assert capsys.readouterr().out.splitlines()[-1] == "1 of 1 points"
+    score("relu_forwards")
+    assert "There is no exercise relu_forwards." in capsys.readouterr().out
 
 
 def test_autograd_differentiates_with_respect_to_every_floating_input():

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+MANIFEST = ".student_edition.json"  # in a student edition: the checksums of its files
+LESSONS = ("FullyConnectedNets", "BatchNormalization", "Dropout", "ConvolutionalNetworks", "PyTorch")
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Exercise:
         Where it is defined: a module, or the lesson itself.
     places : tuple of (str, str)
         File and name of all that is to be written: the exercise, and what only its solution needs.
+    needs : tuple of str
+        Exercises that it builds on: as long as one of them is wrong, so may be what comes of this one.
     """
 
     points: int
@@ -34,6 +38,7 @@ class Exercise:
     section: int
     file: str
     places: tuple
+    needs: tuple
 
     def message(self, name):
         """What one of the names raises as long as it is not written."""
@@ -48,7 +53,12 @@ def _of(lesson, *rows):
         for part in parts:
             module, _, part = part.rpartition(":")
             places.append((_file(module) if module else file, part))
-        yield Exercise(points, name, lesson, section, file, tuple(places))
+        yield Exercise(points, name, lesson, section, file, tuple(places), NEEDS.get(name, _forward_of(name)))
+
+
+def _forward_of(name):
+    """A backward pass takes what its forward pass has kept."""
+    return (name.removesuffix("_alt").replace("_backward", "_forward"),) if "_backward" in name else ()
 
 
 def _file(module):
@@ -61,6 +71,20 @@ NET_PARTS = (
     "FullyConnectedNet._hidden_backward",
     "classifiers/weights:add_penalty",
 )
+
+LAYERS_OF_A_NET = ("affine_forward", "affine_backward", "relu_forward", "relu_backward", "softmax_loss")
+NEEDS = {
+    "FullyConnectedNet.loss": (*LAYERS_OF_A_NET, "FullyConnectedNet.__init__"),
+    "FullyConnectedNet with normalization": (
+        "FullyConnectedNet.loss",
+        "batchnorm_forward",
+        "batchnorm_backward_alt",
+        "layernorm_forward",
+        "layernorm_backward",
+    ),
+    "FullyConnectedNet with dropout": ("FullyConnectedNet.loss", "dropout_forward", "dropout_backward"),
+    "ThreeLayerConvNet.loss": (*LAYERS_OF_A_NET, "ThreeLayerConvNet.__init__"),
+}
 
 # points, section, exercise, module (None: the lesson), and what goes with it, after "module:" if it stands elsewhere
 EXERCISES = (

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import nbformat
 
-from tools.course.exercises import EXERCISES, ROOT
+from tools.course import solutions
+from tools.course.exercises import EXERCISES, MANIFEST, ROOT
 
 # The tests of what is given to the student, and those of the exercises.
 TESTS = [
@@ -56,8 +57,12 @@ FILES = [
     "tools/course/children.py",
     "tools/course/collect_submission.py",
     "tools/course/exercises.py",
+    "tools/course/learner.py",
+    "tools/course/learner_process.py",
     "tools/course/lesson_book.py",
     "tools/course/score.py",
+    "tools/course/solutions.py",
+    "tools/course/wire.py",
     "tools/data/*",
     "tools/install/*",
     "tools/lessons/*",
@@ -68,6 +73,15 @@ README = "tools/course/student_readme.md"
 # What would not be true in the student edition: in a file, a pattern that stands there once, and what takes its place.
 EDITS = {
     "Makefile": [
+        (
+            r"PY := .*\nSTAMP := .*\n",
+            "# Inside the complete workbook, its environment is used.\n"
+            "SHARED := $(if $(wildcard .venv),,$(wildcard ../.venv/installed))\n"
+            "PY := $(if $(SHARED),../).venv/bin/python\n"
+            "STAMP := $(if $(SHARED),LICENSE,.venv/installed)\n",
+        ),
+        (r"USABLE := (.*)\n", r"USABLE := $(if $(SHARED),yes,\1)\n"),
+        (r"\$\(STAMP\): requirements.txt", "$(STAMP): $(if $(SHARED),,requirements.txt)"),
         (r"run_lessons \$", "run_lessons --keep-going $"),
         (r"unit tests, and every lesson against its stored outputs", "tests of the exercises and of what is given"),
         (r" --nbval \$\(NOTEBOOKS\) tests", " tests"),
@@ -95,7 +109,6 @@ EDITS = {
 
 ANSWER = re.compile(r"<details>\s*<summary>Answer</summary>.*?</details>", re.DOTALL)
 PLACE_TO_WRITE = "**Your answer:** *write it here*"
-MANIFEST = ".student_edition.json"
 CACHES = {"__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".hypothesis", ".ruff_cache", ".DS_Store"}
 
 
@@ -232,6 +245,7 @@ def contents(exercises=EXERCISES, root=ROOT):
         except LookupError as error:
             raise LookupError(f"{name}: {error.args[0]}") from None
         files[name] = text.encode("utf-8")
+    files[solutions.FILE] = solutions.pack(root).encode("utf-8")
     files["README.md"] = (root / README).read_bytes()
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
     files[MANIFEST] = (json.dumps(hashes, indent=1) + "\n").encode("utf-8")
