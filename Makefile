@@ -21,7 +21,7 @@ help: ## list these commands
 
 install: $(STAMP) ## make .venv and install requirements.txt (the other commands do it when needed)
 
-run: $(STAMP) ## execute the lessons, write them with an HTML page each to build/ (LESSONS="Dropout PyTorch" picks)
+run: $(STAMP) ## execute the lessons and make a site of them under build/ (LESSONS="Dropout PyTorch" picks)
 	@$(PY) -m tools.lessons.run_lessons $(LESSONS)
 
 test: $(STAMP) ## unit tests, and every lesson against its stored outputs

@@ -3,7 +3,7 @@
 # Called from any folder. It runs the Python of .venv, or another one that has the packages of requirements.txt.
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 for python in "$here/.venv/bin/python" "$here/../.venv/bin/python" "$here/.venv/Scripts/python.exe" python3 python; do
-    if "$python" -c 'import jupyter_server_mathjax, nbconvert' 2>/dev/null; then
+    if "$python" -c 'import nbconvert, sphinx' 2>/dev/null; then
         PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}" exec "$python" -m tools.course.collect_submission "$@"
     fi
 done

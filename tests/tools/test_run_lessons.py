@@ -39,7 +39,7 @@ def published(tmp_path_factory):
         folder / "Dropout.ipynb",
         "# Dropout\n\nKeep with $p$.\n\n<details><summary>Answer</summary>\n\nFolded *away*.\n</details>",
         "import json, os, sys\nprint(json.dumps([sys.executable, os.getcwd(), os.environ.get('OMP_NUM_THREADS')]))",
-        "## A claim",
+        "## A claim\n\n[here](#A-claim)",
         "print('✓ 1 + 1 is 2: 2.0 > 1.5')",
         "",
     )
@@ -103,20 +103,32 @@ def test_pages_load_nothing_from_the_network(published):
     _, output = published
     for path in output.glob("*.html"):
         page = path.read_text(encoding="utf-8")
-        sources = re.findall(r"""(?:src|href)=["']([^"'#][^"']*)""", page)
-        assert sources
-        for source in sources:
-            assert source.startswith("data:") or (output / source.partition("?")[0]).is_file()
-        assert "https://cdn" not in page
+        loaded = re.findall(r"""<(?:script|img|link)\b[^>]*\b(?:src|href)=["']([^"'#][^"']*)""", page)
+        assert any("mathjax.js" in source for source in loaded) or path.stem != "Dropout"
+        for source in loaded:
+            assert source.startswith("data:") or (output / source.partition("?")[0]).is_file(), source
+
+
+def test_claims_are_marked_and_the_contents_link_to_their_sections(published):
+    _, output = published
+    page = (output / "Dropout.html").read_text(encoding="utf-8")
+    assert '<span class="holds">✓ 1 + 1 is 2: 2.0 &gt; 1.5</span>' in page
+    target = re.search(r'href="#([^"]+)"[^>]*>(?:<span[^>]*>)?here', page)[1]
+    assert f'id="{target}"' in page
+    assert '<span class="failed">✗ stripes: 0.0 &gt; 1.0</span>' in (output / "Zebra.html").read_text(encoding="utf-8")
 
 
 def test_the_index_links_every_lesson_with_its_verdict_in_the_order_asked_for(published):
     _, output = published
-    entries = re.findall(r'<a href="(.*)">(.*)</a></h2>\n<p>(.*)</p>', (output / "index.html").read_text("utf-8"))
+    index = (output / "index.html").read_text("utf-8")
+    entries = re.findall(
+        r'<a href="(\w+.html)"><span class="name">(.*?)</span>.*?<span class="facts">(.*?)</span>', index
+    )
     assert entries == [
         ("Zebra.html", "&lt;Zebras&gt;", "cell 2 raised ZeroDivisionError: division by zero"),
         ("Dropout.html", "Dropout", "its claim holds"),
     ]
+    assert "1 of 2 claims hold" in index
 
 
 def test_outputs_are_stored_where_every_claim_holds_and_a_lesson_can_go_on_after_an_error(

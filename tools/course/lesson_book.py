@@ -3,7 +3,6 @@
 import base64
 import functools
 import html
-import json
 import mimetypes
 import os
 import re
@@ -17,7 +16,8 @@ from nbconvert import HTMLExporter
 from nbformat.v4 import new_notebook
 
 from tools.course import children
-from tools.lessons.run_lessons import MATHJAX, MATHJAX_PARTS, PAGE, title_of
+from tools.lessons.run_lessons import title_of
+from tools.lessons.site import TITLE, mathjax
 
 CHROMIUM_NAMES = (
     "chromium",
@@ -42,36 +42,22 @@ CHROMIUM_PLACES = [
 # Five lessons are printed in half a minute; a browser that needs ten times as long is stuck.
 CHROMIUM_SECONDS = 300
 
-# MathJax finds its parts in the page instead of beside it: scripts run from their text, fonts come as data.
-INLINED_MATHJAX = """
-<script type="application/json" id="mathjax-parts">{{ resources.mathjax_parts }}</script>
-<script type="text/x-mathjax-config">
-const parts = JSON.parse(document.getElementById("mathjax-parts").textContent);
-MathJax.Ajax.loader.JS = function (file, callback) {
-  const name = this.fileName(file), script = document.createElement("script");
-  this.loading[file] = {callback, script, message: MathJax.Message.File(name), status: this.STATUS.OK};
-  script.text = parts[name.replace("[MathJax]/", "")];
-  setTimeout(() => this.head.appendChild(script), 0);
-};
-const styleString = MathJax.Ajax.StyleString;
-MathJax.Ajax.StyleString = function (styles) {
-  return styleString.call(this, styles).replace(
-    /url\\('[^']*\\/(fonts\\/[^'?]*\\.woff)[^']*'\\)/g, (url, font) => `url(data:font/woff;base64,${parts[font]})`);
-};
-MathJax.Hub.Config({config: ["TeX-AMS-MML_HTMLorMML-full.js"]});
+BOOK = """
+{%- extends "lab/index.html.j2" -%}
+{%- block html_head_js_requirejs -%}{%- endblock -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+{%- block html_head_js_mathjax -%}
+<script>
+MathJax = {tex: {inlineMath: [["$", "$"], ["\\\\(", "\\\\)"]], processEscapes: true}, options: {enableMenu: false}};
 </script>
 <script>{{ resources.mathjax }}</script>
-"""
-
-BOOK = (
-    """
-{%- extends "page.html.j2" -%}
-{%- block mathjax -%}"""
-    + INLINED_MATHJAX
-    + """{%- endblock -%}
+{%- endblock -%}
 {%- block html_head_css -%}
-{{ super() }}
 <style>
+main { max-width: 62rem; margin: 0 auto; padding: 1rem; }
+details { margin: 1em 0; }
+.jp-RenderedMarkdown .highlight pre { font-family: var(--jp-code-font-family); font-size: var(--jp-code-font-size);
+  line-height: var(--jp-code-line-height); margin: 0.5em; padding-left: 0.75em; border-left: 3px solid #0072b2; }
 pre { white-space: pre-wrap !important; word-break: normal !important; overflow-wrap: anywhere; }
 .jp-RenderedMarkdown .highlight { background: none; }
 nav.contents { font-family: var(--jp-content-font-family); line-height: 1.5; }
@@ -99,7 +85,7 @@ nav.contents { page: contents; }
   .jp-InputPrompt, .jp-OutputPrompt { font-size: 8px; padding: 5px 4px 0 0; }
   h1, h2, h3, h4, summary { break-after: avoid; }
   p, pre { orphans: 3; widows: 3; }
-  img, svg, table, .jp-RenderedImage, .MathJax_Display { break-inside: avoid; }
+  img, svg, table, .jp-RenderedImage, mjx-container[display] { break-inside: avoid; }
 }
 </style>
 {%- endblock -%}
@@ -132,9 +118,6 @@ nav.contents { page: contents; }
 {% endfor %}
 {%- endblock -%}
 """
-)
-
-TITLE = "The lessons"
 
 
 class BookError(Exception):
@@ -194,20 +177,6 @@ def chapter(path, notebook):
     }
 
 
-@functools.cache
-def mathjax_parts():
-    """MathJax's files by name, as JSON that may stand in a script: scripts as they are, fonts in base 64."""
-    paths = [MATHJAX / part for part in MATHJAX_PARTS]
-    files = [file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("*.*")))]
-    parts = {
-        file.relative_to(MATHJAX).as_posix(): base64.b64encode(file.read_bytes()).decode()
-        if file.suffix == ".woff"
-        else file.read_text("utf-8")
-        for file in files
-    }
-    return json.dumps(parts).replace("</", r"<\/")
-
-
 def page_of(chapters, pages):
     """All lessons as one page of HTML.
 
@@ -218,17 +187,14 @@ def page_of(chapters, pages):
     pages : dict
         The page each lesson and section stands on, by id, for the contents; may be empty.
     """
-    exporter = HTMLExporter(
-        extra_loaders=[DictLoader({"page.html.j2": PAGE, "book.html.j2": BOOK})], template_file="book.html.j2"
-    )
+    exporter = HTMLExporter(extra_loaders=[DictLoader({"book.html.j2": BOOK})], template_file="book.html.j2")
     page, _ = exporter.from_notebook_node(
         new_notebook(),
         {
             "metadata": {"name": TITLE, "path": ""},
             "lessons": chapters,
             "pages": pages,
-            "mathjax": (MATHJAX / "MathJax.js").read_text("utf-8"),
-            "mathjax_parts": mathjax_parts(),
+            "mathjax": mathjax().read_text("utf-8").replace("</script", r"<\/script"),
         },
     )
     return page

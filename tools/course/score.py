@@ -27,7 +27,7 @@ import pytest
 from tqdm import tqdm
 
 from tools.course import solutions
-from tools.course.exercises import EXERCISES, LESSONS, MANIFEST, ROOT
+from tools.course.exercises import COURSE, EXERCISES, MANIFEST, ROOT
 from tools.course.learner import Failed, Missing, TimedOut, learner
 
 DONE, PENDING, WRONG, BLOCKED, TIMED_OUT = "done", "not implemented yet", "wrong", "blocked", "timed out"
@@ -392,7 +392,7 @@ def watch(score, root, more):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="an exercise (affine_forward); default: all")
-    parser.add_argument("--lesson", choices=LESSONS, metavar="LESSON", help="the exercises of one lesson")
+    parser.add_argument("--lesson", choices=COURSE, metavar="LESSON", help="the exercises of one lesson")
     parser.add_argument("--hint", action="store_true", help="show all hints of an exercise, and the lines of your code")
     parser.add_argument("--watch", action="store_true", help="score anew on every save, and show what has changed")
     parser.add_argument("--solution", metavar="NAME", help="show the workbook's solution of an exercise that is done")

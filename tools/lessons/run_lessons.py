@@ -1,6 +1,6 @@
 """Execute the lessons top to bottom and publish them.
 
-Writes to the output folder an executed copy of each lesson (.ipynb), a page of it (.html) and an index (index.html).
+Writes to the output folder an executed copy of each lesson (.ipynb) and a site of them all (index.html).
 Two lessons run at a time and share the cores. The lessons themselves are left as they are, unless --store asks for
 their outputs to be renewed: then each has all cores, since some of them print times. Exit status: 0 if every cell ran
 (and, with --store, every claim held), 1 if not, 130 on Ctrl-C.
@@ -8,137 +8,32 @@ their outputs to be renewed: then each has all cores, since some of them print t
 
 import argparse
 import asyncio
-import html
-import importlib.util
 import os
 import re
 import shutil
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import ipykernel.kernelspec
 import nbformat
-from jinja2 import DictLoader
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from nbconvert import HTMLExporter
 
+from cs231n.data_utils import data_set_name
 from cs231n.files import replacing
+from tools.course.exercises import COURSE, ROOT
+from tools.lessons import site
 from tools.lessons.notebook_files import NotebookError, read_notebook
 
-ROOT = Path(__file__).resolve().parents[2]
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-COURSE = ("FullyConnectedNets", "BatchNormalization", "Dropout", "ConvolutionalNetworks", "PyTorch")
 LONGEST = "PyTorch"  # begins first, so that it does not run on alone
 HOLDS, FAILED, PENDING = "✓ ", "✗ ", "☐ "
 NOT_YET = " … not implemented yet"  # ends the line of a claim about code that is not written yet
-
-# What the published pages take from MathJax: reading TeX, and drawing it with fonts of its own. Only the files of the
-# package are wanted; importing it would load the Jupyter server.
-MATHJAX = Path(importlib.util.find_spec("jupyter_server_mathjax").origin).parent / "static"
-MATHJAX_PARTS = (
-    "LICENSE",
-    "MathJax.js",
-    "config",
-    "extensions/TeX",
-    "extensions/MathEvents.js",
-    "extensions/MathMenu.js",
-    "extensions/MathZoom.js",
-    "extensions/Safe.js",
-    "extensions/tex2jax.js",
-    "fonts/HTML-CSS/STIX-Web",
-    "jax/element",
-    "jax/input/TeX",
-    "jax/output/HTML-CSS",
-)
-
-PAGE = """
-{%- extends "lab/index.html.j2" -%}
-{%- block html_head_js_requirejs -%}{%- endblock -%}
-{%- block html_head_js_mermaidjs -%}{%- endblock -%}
-{%- block html_head_js_mathjax -%}
-<script type="text/x-mathjax-config">
-MathJax.Hub.Config({
-  jax: ["input/TeX", "output/HTML-CSS"],
-  extensions: ["tex2jax.js", "MathMenu.js", "MathZoom.js", "Safe.js"],
-  tex2jax: {inlineMath: [["$", "$"], ["\\\\(", "\\\\)"]], processEscapes: true},
-  "HTML-CSS": {availableFonts: [], preferredFont: null, imageFont: null, webFont: "STIX-Web"},
-  "fast-preview": {disabled: true},
-  messageStyle: "none"
-});
-</script>
-{%- block mathjax -%}
-<script src="mathjax/MathJax.js?config=TeX-AMS-MML_HTMLorMML-full"></script>
-{%- endblock -%}
-{%- endblock -%}
-{%- block html_head_css -%}
-<style>
-main { max-width: 62rem; margin: 0 auto; padding: 1rem; }
-nav.lessons { font-family: var(--jp-content-font-family); padding: 0 0 1rem 5rem; }
-nav.lessons a { color: var(--jp-content-link-color); }
-details { margin: 1em 0; }
-.jp-RenderedMarkdown .highlight pre { font-family: var(--jp-code-font-family); font-size: var(--jp-code-font-size);
-  line-height: var(--jp-code-line-height); margin: 0.5em; padding-left: 0.75em;
-  border-left: 3px solid #0072b2; }
-</style>
-{%- endblock -%}
-{%- block input_group -%}
-{%- if cell.metadata.jupyter and cell.metadata.jupyter.source_hidden -%}
-<details><summary>Set-up</summary>{{ super() }}</details>
-{%- else -%}
-{{ super() }}
-{%- endif -%}
-{%- endblock -%}
-{%- block body_header -%}
-{{ super() }}
-<nav class="lessons"><a href="index.html">All lessons</a></nav>
-{%- endblock -%}
-"""
-
-INDEX = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>The lessons</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; color: #1c2733; background: #f5f7f9; margin: 0; }}
-main {{ max-width: 46rem; margin: 0 auto; padding: 3rem 1.25rem; }}
-h1 {{ font-size: 1.9rem; margin: 0; }}
-h2 {{ font-size: 1.2rem; margin: 0; }}
-ol {{ list-style: none; margin: 2rem 0 0; padding: 0; }}
-li {{ background: #fff; border: 1px solid #dde3e9; border-left: 6px solid #0072b2; border-radius: 6px;
-      margin: 0 0 1rem; padding: 1rem 1.25rem; }}
-li.pending {{ border-left-color: #b8c0c8; }}
-li.failed {{ border-left-color: #e69f00; }}
-li.raised {{ border-left-color: #d55e00; }}
-a {{ color: #0060a0; }}
-p {{ margin: .35rem 0 0; }}
-.facts {{ color: #56636f; font-size: .9rem; }}
-</style>
-</head>
-<body>
-<main>
-<h1>The lessons</h1>
-<p class="facts">Executed {date}, {seconds} in all.</p>
-<ol>
-{lessons}
-</ol>
-</main>
-</body>
-</html>
-"""
-
-INDEX_LESSON = """<li class="{state}">
-<h2><a href="{name}.html">{title}</a></h2>
-<p>{verdict}</p>
-<p class="facts">{cells} · {seconds} · <a href="{name}.ipynb">executed notebook</a></p>
-</li>"""
 
 
 @dataclass
@@ -156,6 +51,8 @@ class Lesson:
         Claims printed with ✓, with ✗ and with ☐.
     mishap : str or None
         Why the lesson was not executed to its end, or which of its cells raised.
+    date : str
+        When it was executed.
     """
 
     name: str
@@ -166,6 +63,7 @@ class Lesson:
     failing: int = 0
     pending: int = 0
     mishap: str | None = None
+    date: str = field(default_factory=lambda: time.strftime("%Y-%m-%d"))
 
     @property
     def verdict(self):
@@ -384,7 +282,7 @@ async def execute(path, progress, timeout=None, keep_going=False, env=None):
 
 
 async def run(paths, options, progress):
-    """Execute and publish lessons.
+    """Execute lessons.
 
     Parameters
     ----------
@@ -395,7 +293,8 @@ async def run(paths, options, progress):
     Returns
     -------
     lessons : list of Lesson
-        In the order of ``paths``.
+    executed : list of (NotebookNode, Lesson, Path)
+        Those that could be executed, and their folders. Both in the order of ``paths``.
     """
     at_once = 1 if options.store else min(2, len(paths), CORES)
     env = dict(os.environ)
@@ -405,7 +304,7 @@ async def run(paths, options, progress):
     if options.store:
         env["CS231N_DATA"] = "shapes10"
     turns = asyncio.Semaphore(at_once)
-    lessons = {}
+    lessons, executed = {}, {}
 
     async def run_one(path):
         try:
@@ -415,16 +314,15 @@ async def run(paths, options, progress):
             progress.tell(f"{path.stem}: {error}")
             lessons[path] = Lesson(path.stem, path.stem, cells=0, mishap=str(error))
             return
-        # In a thread, so that the other lesson's messages are read meanwhile.
-        await asyncio.to_thread(publish, notebook, lesson, path.parent, options.output)
+        nbformat.write(notebook, options.output / f"{lesson.name}.ipynb")
         if options.store and lesson.state == "sound":
             store(notebook, path)
         lessons[path] = lesson
-        write_index([lessons[path] for path in paths if path in lessons and lessons[path].cells], options.output)
+        executed[path] = notebook, lesson, path.parent
         progress.end(lesson.name)
 
     await asyncio.gather(*map(run_one, sorted(paths, key=lambda path: at_once == 1 or path.stem != LONGEST)))
-    return [lessons[path] for path in paths]
+    return [lessons[path] for path in paths], [executed[path] for path in paths if path in executed]
 
 
 def complete(coroutine):
@@ -465,65 +363,10 @@ def complete(coroutine):
     return task.result()
 
 
-def publish(notebook, lesson, folder, output):
-    """Write a lesson's executed copy and its page.
-
-    Parameters
-    ----------
-    notebook : NotebookNode
-    lesson : Lesson
-    folder : Path
-        Where the lesson stands: pictures its text refers to are found from there.
-    output : Path
-    """
-    nbformat.write(notebook, output / f"{lesson.name}.ipynb")
-    # Not embed_images: it parses a block of HTML at a time, and so closes <details> before what they fold away.
-    exporter = HTMLExporter(extra_loaders=[DictLoader({"page.html.j2": PAGE})], template_file="page.html.j2")
-    page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": lesson.title, "path": str(folder)}})
-    (output / f"{lesson.name}.html").write_text(page, encoding="utf-8")
-
-
 def store(notebook, path):
     """Put an executed copy in the place of its lesson, whole or not at all."""
     with replacing(path) as file:
         file.write(f"{nbformat.writes(notebook)}\n".encode())
-
-
-def copy_mathjax(output):
-    """Lay MathJax beside the pages, so that their formulas show without a network."""
-    for part in MATHJAX_PARTS:
-        source, target = MATHJAX / part, output / "mathjax" / part
-        if source.is_dir():
-            shutil.copytree(source, target, dirs_exist_ok=True)
-        else:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
-
-
-def duration(seconds):
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
-
-
-def write_index(lessons, output):
-    """The page that leads to the lessons' pages."""
-    entries = [
-        INDEX_LESSON.format(
-            state=lesson.state,
-            name=lesson.name,
-            title=html.escape(lesson.title),
-            verdict=html.escape(lesson.verdict),
-            cells=f"{lesson.cells} cells",
-            seconds=duration(lesson.seconds),
-        )
-        for lesson in lessons
-    ]
-    page = INDEX.format(
-        date=time.strftime("%Y-%m-%d %H:%M"),
-        lessons="\n".join(entries),
-        seconds=duration(sum(lesson.seconds for lesson in lessons)),
-    )
-    (output / "index.html").write_text(page, encoding="utf-8")
 
 
 def table(lessons):
@@ -573,14 +416,15 @@ def main(arguments=None):
         return 0
 
     options.output.mkdir(parents=True, exist_ok=True)
-    copy_mathjax(options.output)
     progress = Progress()
     try:
-        lessons = complete(run(paths, options, progress))
+        lessons, executed = complete(run(paths, options, progress))
+        complaints = site.build(executed, options.output, "Shapes-10" if options.store else data_set_name())
     except KeyboardInterrupt:
-        print(f"\nInterrupted in {', '.join(progress.running)}; finished lessons are in {options.output}.")
+        what = ", ".join(progress.running) or "writing the pages"
+        print(f"\nInterrupted in {what}; finished lessons are in {options.output}.")
         return 130
-    print(f"\n{table(lessons)}\n\nPages: {options.output / 'index.html'}")
+    print(f"\n{table(lessons)}\n", *complaints, f"Pages: {options.output / 'index.html'}", sep="\n")
     bad = {"raised", "failed", "pending"} if options.store else {"raised"}
     return 1 if any(lesson.state in bad for lesson in lessons) else 0
 
