@@ -5,7 +5,15 @@ import numpy as np
 
 from .style import COLOURS, axes_in_rows, bare, tint
 
-__all__ = ["channel_groups", "filter_positions", "numbers", "window_positions", "windows_as_columns"]
+__all__ = [
+    "channel_groups",
+    "filter_pictures",
+    "filter_positions",
+    "numbers",
+    "pixel_maps",
+    "window_positions",
+    "windows_as_columns",
+]
 
 
 def _canvas(width, height):
@@ -88,8 +96,8 @@ def windows_as_columns(x, w):
     ax = _canvas(out_left + len(places) + 0.1, height + 1.1)
     _cells(ax, x, 0.1, x_top, "x")
     for i, (down, right) in enumerate(places):
-        colour, inset = COLOURS[i % len(COLOURS)], 0.07 + 0.06 * i
-        outline = (0.1 + right + inset, x_top + down + inset), WW - 2 * inset, HH - 2 * inset
+        colour, shift = COLOURS[i % len(COLOURS)], 0.06 * (i + 1)  # so that no outline hides another
+        outline = (0.1 + right + shift, x_top + down + shift), WW - 0.36, HH - 0.36
         ax.add_patch(plt.Rectangle(*outline, fill=False, edgecolor=colour, linewidth=2))
     _cells(ax, row, W + 1.5, middle, "the filter, a row")
     ax.text(matrix_left - 0.95, middle + 0.5, "·", ha="center", va="center", fontsize=20)
@@ -100,7 +108,9 @@ def windows_as_columns(x, w):
 
 
 def window_positions(geometries, columns=2):
-    """Where a window lies along one axis, position by position; pixels that no window covers are crossed out.
+    """Where a window lies along one axis, position by position; a pixel that no window covers is orange.
+
+    Pixels are numbered, and padding is grey and empty.
 
     Parameters
     ----------
@@ -118,15 +128,53 @@ def window_positions(geometries, columns=2):
             style = {"facecolor": tint(COLOURS[i % 6], 0.7), "edgecolor": COLOURS[i % 6]}
             ax.add_patch(plt.Rectangle((start + 0.08, i + 1.15), f - 0.16, 0.7, **style))
         for pixel in range(H + 2 * pad):
-            colour, text = ("white", pixel - pad) if pad <= pixel < pad + H else ("0.88", 0)
+            inside = pad <= pixel < pad + H
+            colour = "white" if inside else "0.88"
+            if pixel not in covered:
+                colour = tint(COLOURS[1], 0.6)
             ax.add_patch(plt.Rectangle((pixel, 0), 1, 1, facecolor=colour, edgecolor="0.4"))
-            ax.text(pixel + 0.5, 0.5, text, ha="center", va="center", fontsize=9)
-            for ends in ([0.1, 0.9], [0.9, 0.1]) if pixel not in covered else ():
-                ax.plot([pixel + 0.1, pixel + 0.9], ends, color=COLOURS[1], linewidth=2.5)
+            if inside:
+                ax.text(pixel + 0.5, 0.5, pixel - pad, ha="center", va="center", fontsize=9)
         bare(ax)
         ax.set(xlim=(-0.1, H + 2 * pad + 0.1), ylim=(len(starts) + 1.1, -0.1), ylabel="output")
         ax.set_yticks([i + 1.5 for i in range(len(starts))], range(len(starts)))
         ax.set_title(title, fontsize=10)
+
+
+def pixel_maps(panels):
+    """A number for each pixel of an image, as a shade; each panel is on a scale of its own, which begins at 0.
+
+    Parameters
+    ----------
+    panels : dict of str to array (H, W)
+        Under their titles.
+    """
+    for ax, (title, values) in zip(axes_in_rows(len(panels), 11 / len(panels) + 0.5), panels.items()):
+        shown = ax.imshow(np.asarray(values, dtype=np.float64), cmap="viridis", vmin=0)
+        plt.colorbar(shown, ax=ax, location="bottom", shrink=0.8, label="gradient")
+        ax.set(xlabel="column of pixels", ylabel="row of pixels")
+        ax.set_title(title, fontsize=10)
+        ax.grid(False)
+
+
+def filter_pictures(panels):
+    """Filters of colour images, a row of them each panel, all on one scale: a weight of 0 is middle grey.
+
+    Parameters
+    ----------
+    panels : dict of str to array (F, 3, HH, WW)
+        Under their titles.
+    """
+    panels = {title: np.asarray(filters, dtype=np.float64) for title, filters in panels.items()}
+    limit = max(np.abs(filters).max() for filters in panels.values())
+    columns = max(map(len, panels.values()))
+    axes = axes_in_rows(len(panels) * columns, 11 / columns, columns).reshape(len(panels), columns)
+    for row, (title, filters) in zip(axes, panels.items()):
+        for ax in row:
+            bare(ax)
+        for ax, weights in zip(row, filters):
+            ax.imshow(0.5 + 0.5 * weights.transpose(1, 2, 0) / limit)
+        row[0].set_title(title, fontsize=11)
 
 
 def filter_positions(panels):
