@@ -151,7 +151,7 @@ def batchnorm_forward(x, gamma, beta, bn_param):
 def batchnorm_backward(dout, cache):
     """Gradients of batch normalization, node by node through its computation graph.
 
-    x → μ → c = x − μ → s = c² → v = mean(s) → σ = √(v + ε) → r = 1/σ → x̂ = c · r → out = γ x̂ + β
+    x → μ → c = x − μ → s = c² → v = mean(s) → std = √(v + ε) → r = 1/std → x̂ = c · r → out = γ x̂ + β
 
     Parameters
     ----------
@@ -178,10 +178,10 @@ def batchnorm_backward(dout, cache):
     if axes is None:  # test mode: μ and r are constants
         return dc.astype(dout.dtype, copy=False), dgamma, dbeta
     dr = np.sum(dx_hat * c, axis=0)
-    # r = 1/σ
-    dsigma = -(r**2) * dr
-    # σ = √(v + ε)
-    dv = 0.5 * r * dsigma
+    # r = 1/std
+    dstd = -(r**2) * dr
+    # std = √(v + ε)
+    dv = 0.5 * r * dstd
     # v = mean(s)
     ds = np.ones_like(c) * dv / len(c)
     # s = c², and c has now been reached both ways

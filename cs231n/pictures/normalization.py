@@ -12,21 +12,24 @@ __all__ = ["batchnorm_graph", "feature_histograms", "normalization_cubes"]
 
 
 def feature_histograms(stages):
-    """Distribution of single features over a batch, one picture a stage.
+    """Distribution of single features over a batch: one column a stage, one row a feature.
 
     Parameters
     ----------
     stages : dict of str to array (N, D)
     """
-    axes = axes_in_rows(len(stages), 3)
-    for ax, (name, x) in zip(axes, stages.items()):
+    for ax, (name, x) in zip(axes_in_rows(len(stages), 3), stages.items()):
         x = np.asarray(x, dtype=np.float64)
         bins = np.histogram_bin_edges(x, 59)
-        for i, (feature, colour) in enumerate(zip(x.T, cycle(COLOURS))):
-            label = f"feature {i + 1}"
-            ax.hist(feature, bins, color=colour, label=label, histtype="stepfilled", alpha=0.35, density=True)
-        ax.set(title=name, xlabel="value", ylabel="density")
-    axes[0].legend(fontsize=9)
+        floors = -np.arange(x.shape[1])
+        for floor, feature, colour in zip(floors, x.T, cycle(COLOURS)):
+            heights, _ = np.histogram(feature, bins)
+            heights = floor + 0.85 * heights / heights.max()
+            ax.stairs(heights, bins, baseline=floor, fill=True, color=colour, alpha=0.45)
+            ax.stairs(heights, bins, baseline=floor, color=colour, linewidth=1.2)
+        ax.set_yticks(floors, [f"feature {i}" for i in range(1, len(floors) + 1)])
+        ax.set(title=name, xlabel="value")
+        ax.grid(False, axis="y")
 
 
 # Node: place and what it computes. Arrow: from, to, the gradient it carries back, and where that is written.
@@ -36,22 +39,22 @@ BATCHNORM_NODES = {
     "c": (2.3, 1, r"$c = x - \mu$"),
     "s": (3.3, 0, "$s = c^2$"),
     "v": (4.75, 0, r"$v = \mathrm{mean}(s)$"),
-    "sigma": (6.4, 0, r"$\sigma = \sqrt{v + \varepsilon}$"),
-    "r": (7.85, 0, r"$r = 1 / \sigma$"),
+    "std": (6.4, 0, r"$\mathrm{std} = \sqrt{v + \varepsilon}$"),
+    "r": (7.85, 0, r"$r = 1 / \mathrm{std}$"),
     "x_hat": (6.9, 1, r"$\hat x = c \cdot r$"),
     "out": (9.3, 1, r"$\mathrm{out} = \gamma \hat x + \beta$"),
     "gamma": (8.5, 2, r"$\gamma$"),
     "beta": (10.1, 2, r"$\beta$"),
 }
 BATCHNORM_ARROWS = [
-    ("x", "mu", r"$\frac{1}{N}\,d\mu$", -0.3, 0.12),
+    ("x", "mu", r"$d\mu / N$", -0.35, 0.12),
     ("x", "c", "$dc$", 0, 0.13),
     ("mu", "c", r"$-\sum dc$", 0.4, 0.1),
     ("c", "s", r"$2c \cdot ds$", -0.42, -0.08),
     ("c", "x_hat", r"$d\hat x \cdot r$", 0, 0.13),
-    ("s", "v", r"$\frac{1}{N}\,dv$", -0.05, 0.2),
-    ("v", "sigma", r"$\frac{1}{2}\,r\,d\sigma$", 0, 0.2),
-    ("sigma", "r", "$-r^2\\,dr$", 0.06, 0.22),
+    ("s", "v", r"$dv / N$", 0, 0.2),
+    ("v", "std", r"$r\,d\mathrm{std} / 2$", 0, 0.2),
+    ("std", "r", "$-r^2\\,dr$", 0.06, 0.22),
     ("r", "x_hat", r"$\sum d\hat x \cdot c$", 0.55, 0.03),
     ("x_hat", "out", r"$\gamma \cdot d\mathrm{out}$", -0.08, 0.13),
     ("gamma", "out", r"$\sum d\mathrm{out} \cdot \hat x$", -0.62, 0.0),
