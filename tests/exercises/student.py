@@ -3,7 +3,7 @@
 from functools import partial
 
 from tools.course.exercises import EXERCISES
-from tools.course.learner import Function, Net, learner
+from tools.course.learner import START_SECONDS, Function, Net, learner
 from tools.course.wire import Handle
 
 NETS = {"FullyConnectedNet": "cs231n.classifiers.fc_net", "ThreeLayerConvNet": "cs231n.classifiers.cnn"}
@@ -29,6 +29,9 @@ def seed(number):
 
 def definition(lesson, name):
     """A function or class that a cell of a lesson defines."""
+    if learner.opened != (learner.process, lesson):
+        learner.ask("open", seconds=START_SECONDS, lesson=lesson)
+        learner.opened = learner.process, lesson
     found = learner.ask("definition", lesson=lesson, name=name)
     return Function(found) if isinstance(found, Handle) else found
 

@@ -19,10 +19,11 @@ import psutil
 
 from tools.course import wire
 
-__all__ = ["Broken", "Failed", "Function", "Learner", "Missing", "Net", "TimedOut", "learner"]
+__all__ = ["START_SECONDS", "Broken", "Failed", "Function", "Learner", "Missing", "Net", "TimedOut", "learner"]
 
 TOKEN = "CS231N_LEARNER"  # environment variable by which what a learner's code has started is found
 START_SECONDS = 60  # for Python and the imports
+PATIENCE = 5  # times as long as it may work, code may also sleep, or wait for the processor
 
 
 class Failed(AssertionError):
@@ -32,11 +33,17 @@ class Failed(AssertionError):
     ----------
     error : dict
         As the learner's process describes it.
+
+    Attributes
+    ----------
+    kind : str
+        The name of the error's class.
     """
 
     def __init__(self, error):
         place = f" ({error['place']}{': ' if error['code'] else ''}{error['code']})" if error["place"] else ""
         super().__init__(f"{error['type']}: {error['message']}".rstrip(": ") + place)
+        self.kind = error["type"]
         self.trail = error["trail"]
 
 
@@ -63,16 +70,17 @@ class Learner:
     Attributes
     ----------
     seconds : float
-        How long a call may take.
+        How long the processor may work on a call.
     """
 
     def __init__(self, root):
         self.root = Path(root)
         self.seconds = 10.0
         self.process = None
+        self.opened = None  # the process and the lesson that it has read
 
-    def ask(self, do, **details):
-        """The answer to a request, encoded and decoded."""
+    def ask(self, do, seconds=None, **details):
+        """The answer to a request, encoded and decoded; ``seconds`` is how long it may take, if not the usual time."""
         if self.process is None:
             self._start()
         request = {"do": do, **{name: wire.encode(value, _refuse) for name, value in details.items()}}
@@ -81,7 +89,7 @@ class Learner:
         except OSError:
             self.stop()
             raise Broken("your code ended Python itself") from None
-        reply = self._reply(self.seconds)
+        reply = self._reply(seconds or self.seconds)
         if "error" in reply:
             if reply["error"]["type"] == "Unwritten":
                 raise Missing(reply["error"]["message"])
@@ -130,7 +138,8 @@ class Learner:
         self._reply(START_SECONDS)
 
     def _reply(self, seconds):
-        deadline = time.monotonic() + seconds
+        """The next reply, if it comes within seconds of the processor's time, which may be longer by the clock."""
+        deadline, begun = time.monotonic() + PATIENCE * seconds, self._worked()
         while True:
             is_over = self.process.poll() is not None
             try:
@@ -142,9 +151,17 @@ class Learner:
                 raise Broken("your code ended Python itself")
             if reply is not ...:
                 return reply
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or self._worked() - begun > seconds:
                 self.stop()
                 raise TimedOut(f"stopped after {seconds:g} s: does a loop never end?")
+
+    def _worked(self):
+        """Seconds that the processor has worked for the process."""
+        try:
+            times = psutil.Process(self.process.pid).cpu_times()
+        except psutil.Error:
+            return 0.0
+        return times.user + times.system
 
 
 def _read(file, replies):

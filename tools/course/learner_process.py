@@ -17,6 +17,7 @@ from pathlib import Path
 
 import wire
 
+ALTERED = re.compile(r"(\w+)[^=!<>]*=(?!=)")  # in a line of code: the name that is assigned to
 MAGIC = re.compile(r"\s*%%(time|timeit|capture|prun)\b.*\n")
 
 
@@ -90,9 +91,13 @@ class Learner:
             net.params[name] = value
         return wire.encode(net.loss(*args), self.keep)
 
+    def do_open(self, lesson):
+        """Read a lesson, and import what its cells are about to need: both take seconds."""
+        importlib.import_module("torch")
+
+        self.lessons[lesson] = Cells(self.root / "notebooks" / f"{lesson}.ipynb")
+
     def do_definition(self, lesson, name):
-        if lesson not in self.lessons:
-            self.lessons[lesson] = Cells(self.root / "notebooks" / f"{lesson}.ipynb")
         return wire.encode(self.lessons[lesson].definition(name), self.keep)
 
     def do_parameters(self, module):
@@ -155,6 +160,8 @@ class Learner:
                         trail.append(f"{place}, in {frame.name}: {code}")
         except BaseException:
             pass
+        if message.endswith("read-only") and (altered := ALTERED.match(code)):
+            message = f"{altered[1]} must not be altered: it is, or shares memory with, an argument"
         kind = type(error).__name__
         return {"type": str(kind), "message": message[:500], "place": place, "code": code[:200], "trail": trail[-10:]}
 
