@@ -118,7 +118,8 @@ def loss_panels(runs, chance, columns=4):
     Parameters
     ----------
     runs : dict of str to dict of str to sequence of numbers
-        For each title the named curves, one value an epoch.
+        For each title the named curves: a value before training and after each epoch. What is above twice the loss of
+        guessing, or no number, leaves the picture at the top.
     chance : float
         The loss of guessing, drawn as a dotted line.
     columns : int
@@ -126,7 +127,8 @@ def loss_panels(runs, chance, columns=4):
     axes = axes_in_rows(len(runs), 2.8, min(columns, len(runs)), sharey=True)
     for ax, (title, curves) in zip(axes, runs.items()):
         ax.axhline(chance, color="0.4", linestyle=":", label="guessing")
-        lines(ax, curves, title, "epoch", "loss")
+        curves = {name: np.nan_to_num(values, nan=np.inf).clip(max=9 * chance) for name, values in curves.items()}
+        lines(ax, curves, title, "epoch", "loss", x=range(len(next(iter(curves.values())))))
         ax.set(ylim=(0, 2 * chance))
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     for ax in axes[len(runs) :]:
