@@ -1,6 +1,10 @@
 """Comparison with what an exercise should give, and one line about where a result goes wrong."""
 
+import contextlib
+
 import numpy as np
+
+from tools.course.learner import Failed
 
 
 class Wrong(AssertionError):
@@ -55,7 +59,8 @@ def require(name, got, expected, mistakes=(), how=None, rtol=1e-7, atol=1e-9, dt
         return
     if not np.isfinite(array).all():
         what = "NaN" if np.isnan(array).any() else "infinity"
-        raise Wrong(f"{name}: holds {what}; is something divided by 0, or too large for exp?")
+        hint = f"{name}: holds {what}; is something divided by 0, too large for exp, or the root of a negative number?"
+        raise Wrong(hint, rank=1)
     for what, mistake in dict(mistakes).items():
         mistake = np.asarray(mistake)
         if mistake.shape == array.shape and np.allclose(array, mistake, rtol, atol):
@@ -67,6 +72,26 @@ def require_that(condition, hint):
     """Raise ``Wrong`` with the hint unless the condition holds."""
     if not condition:
         raise Wrong(hint)
+
+
+def require_refusal(what, call, *args):
+    """Raise ``Wrong`` unless the learner's code answers a call with a ``ValueError``."""
+    try:
+        call(*args)
+    except Failed as error:
+        if error.kind == "ValueError":
+            return
+        raise Wrong(f"{what}: a ValueError expected, got {error}") from None
+    raise Wrong(f"{what}: a ValueError expected, nothing is raised")
+
+
+@contextlib.contextmanager
+def explained(hint):
+    """Put a hint before the error of a learner's code."""
+    try:
+        yield
+    except Failed as error:
+        raise Wrong(f"{hint}: {error}", rank=1) from None
 
 
 def entries(name, value, count):

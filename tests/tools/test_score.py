@@ -322,7 +322,10 @@ EXPECTED = np.array([[1.0, -2.0, 3.0], [0.0, 5.0, 7.0]])
         ("text", "dx: an array of numbers expected, got str"),
         ([[1], [2, 3]], "dx: an array of numbers expected, got list"),
         (EXPECTED.T, "dx: shape (2, 3) expected, got (3, 2)"),
-        (EXPECTED * np.nan, "dx: holds NaN; is something divided by 0, or too large for exp?"),
+        (
+            EXPECTED * np.nan,
+            "dx: holds NaN; is something divided by 0, too large for exp, or the root of a negative number?",
+        ),
         (-EXPECTED, "dx: the sign is wrong"),
         (EXPECTED / 4, "dx: it is 0.25 times what is expected, everywhere"),
         (EXPECTED**2, "dx: the root is forgotten"),

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import wire
 
-ALTERED = re.compile(r"(\w+)[^=!<>]*=(?!=)")  # in a line of code: the name that is assigned to
+ALTERED = re.compile(r"(\w+)(?:\[.*?\])?\s*[-+*/%@&|^<>]*=(?!=)")  # the name that a line of code assigns to
 MAGIC = re.compile(r"\s*%%(time|timeit|capture|prun)\b.*\n")
 
 

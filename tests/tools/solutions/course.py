@@ -1,4 +1,4 @@
-"""The exercises as a student of the course writes them: vectorised, in long hand, with configs that get their defaults."""
+"""The exercises vectorised, in long hand, with the idioms of the public course."""
 
 import numpy as np
 

@@ -1,6 +1,9 @@
 """Cells of the lesson PyTorch that go with course.py."""
 
-# ruff: noqa: D, E402, F811, F821
+import torch.nn.functional as F
+from torch import nn
+
+
 # %%
 def flatten(x):
     N = x.shape[0]

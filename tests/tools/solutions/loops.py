@@ -1,4 +1,4 @@
-"""The exercises in loops over examples and units, with dictionaries as caches: nothing vectorised that may be a loop."""
+"""The exercises in loops, with dictionaries as caches."""
 
 import math
 
@@ -372,10 +372,10 @@ def conv_forward_naive(x, w, b, conv_param):
     out = np.zeros((N, F, rows, columns), dtype=x.dtype)
     for n, f, i, j in np.ndindex(*out.shape):
         total = float(b[f])
-        for c, k, l in np.ndindex(C, HH, WW):
-            row, column = i * stride + k - pad, j * stride + l - pad
+        for c, k, m in np.ndindex(C, HH, WW):
+            row, column = i * stride + k - pad, j * stride + m - pad
             if 0 <= row < H and 0 <= column < W:
-                total += x[n, c, row, column] * w[f, c, k, l]
+                total += x[n, c, row, column] * w[f, c, k, m]
         out[n, f, i, j] = total
     return out, {"x": x, "w": w, "stride": stride, "pad": pad}
 
@@ -385,11 +385,11 @@ def conv_backward_naive(dout, cache, need_dx=True):
     dx, dw, db = np.zeros_like(x), np.zeros_like(w), np.zeros(len(w), dtype=w.dtype)
     for n, f, i, j in np.ndindex(*dout.shape):
         db[f] += dout[n, f, i, j]
-        for c, k, l in np.ndindex(*w.shape[1:]):
-            row, column = i * stride + k - pad, j * stride + l - pad
+        for c, k, m in np.ndindex(*w.shape[1:]):
+            row, column = i * stride + k - pad, j * stride + m - pad
             if 0 <= row < x.shape[2] and 0 <= column < x.shape[3]:
-                dw[f, c, k, l] += dout[n, f, i, j] * x[n, c, row, column]
-                dx[n, c, row, column] += dout[n, f, i, j] * w[f, c, k, l]
+                dw[f, c, k, m] += dout[n, f, i, j] * x[n, c, row, column]
+                dx[n, c, row, column] += dout[n, f, i, j] * w[f, c, k, m]
     return dx if need_dx else None, dw, db
 
 
@@ -397,8 +397,8 @@ def _places(i, j, pool_param):
     """The rows and columns of a window, one after the other."""
     stride = pool_param["stride"]
     for k in range(pool_param["pool_height"]):
-        for l in range(pool_param["pool_width"]):
-            yield i * stride + k, j * stride + l
+        for m in range(pool_param["pool_width"]):
+            yield i * stride + k, j * stride + m
 
 
 def _empty(x, pool_param):

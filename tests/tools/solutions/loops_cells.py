@@ -1,6 +1,8 @@
 """Cells of the lesson PyTorch that go with loops.py: helpers by assignment, layers in lists."""
 
-# ruff: noqa: D, E402, F811, F821
+# ruff: noqa: E402
+from collections import OrderedDict
+
 # %%
 import torch
 import torch.nn as nn
