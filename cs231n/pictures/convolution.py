@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from .style import COLOURS, axes_in_rows, bare, tint
 
@@ -153,6 +154,8 @@ def pixel_maps(panels):
         shown = ax.imshow(np.asarray(values, dtype=np.float64), cmap="viridis", vmin=0)
         plt.colorbar(shown, ax=ax, location="bottom", shrink=0.8, label="gradient")
         ax.set(xlabel="column of pixels", ylabel="row of pixels")
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_locator(MaxNLocator(4, integer=True))
         ax.set_title(title, fontsize=10)
         ax.grid(False)
 
