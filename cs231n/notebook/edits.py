@@ -47,7 +47,7 @@ def unloadable():
 
 def _files():
     """Name, file and time of the last edit of each loaded module of the package."""
-    for name, module in list(sys.modules.items()):
+    for name, module in sys.modules.copy().items():  # a copy in one step: other threads may import meanwhile
         file = getattr(module, "__file__", None)
         if name.startswith("cs231n.") and file and os.path.exists(file):
             yield name, file, os.stat(file).st_mtime_ns

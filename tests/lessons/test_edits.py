@@ -1,12 +1,15 @@
 """In a running notebook every edit of the package is taken up, and nothing passes for code that could not be loaded."""
 
+import gc
 import shutil
 import subprocess
 import sys
 import textwrap
+import types
 
 import pytest
 
+from cs231n.notebook import edits
 from tools.course.exercises import EXERCISES, ROOT
 from tools.course.student_edition import contents
 
@@ -187,3 +190,22 @@ def test_an_older_file_that_is_put_back_is_taken_up(live):
         shell.run_cell("print(relu_forward(5.0)[0])")
     """)
     assert lines == ["edited", "5.0"]
+
+
+def test_modules_may_be_loaded_while_the_loaded_ones_are_looked_through():
+    loaded, threshold = [], gc.get_threshold()
+
+    def load(*_):
+        loaded.append(f"made up {len(loaded)}")
+        sys.modules[loaded[-1]] = types.ModuleType(loaded[-1])
+
+    gc.callbacks.append(load)
+    gc.set_threshold(1)
+    try:
+        files = list(edits._files())
+    finally:
+        gc.set_threshold(*threshold)
+        gc.callbacks.remove(load)
+        for name in loaded:
+            del sys.modules[name]
+    assert loaded and "cs231n.notebook.edits" in [name for name, _, _ in files]
