@@ -50,7 +50,7 @@ def mask_images(masks):
     axes = axes_in_rows(len(masks), 2.9, sharey=True)
     for ax, (name, mask) in zip(axes, masks.items()):
         ax.imshow(np.asarray(mask, dtype=bool), cmap="Blues", vmin=-0.1, vmax=1.2, aspect="auto")
-        ax.set(title=name, xlabel="unit")
+        ax.set(title=name, xlabel="unit (dark: kept)")
         ax.grid(False)
     axes[0].set_ylabel("example")
 
