@@ -34,8 +34,8 @@ score: $(STAMP) ## test the exercises and show the points (OPTIONS="affine_forwa
 student: $(STAMP) ## write the student edition to student/ (DESTINATION=folder for another place)
 	@$(PY) -m tools.course.student_edition $(DESTINATION)
 
-rehearsal: $(STAMP) ## walk the whole course, from the student edition to the submission (ten minutes)
-	@$(TEST_SETTINGS) $(PY) -m pytest -v tests/tools/rehearsal.py
+rehearsal: $(STAMP) ## walk the whole course, from the student edition to the submission, and make its mistakes (20 minutes)
+	@$(TEST_SETTINGS) $(PY) -m pytest -v tests/tools/rehearsal.py tests/tools/mistakes_rehearsal.py
 
 nightly: $(STAMP) ## thousands of odd and wrong calls of layers, rules and nets; all lessons run in JupyterLab by a browser
 	@$(PY) -m pip install -qr requirements-nightly.txt

@@ -60,9 +60,16 @@ def sgd_momentum(w, dw, config=None, *, out=None):
     w, dw : arrays of one shape
         Weights and the gradient of the loss.
     config : dict, optional
-        learning_rate (η, default 1e-2), momentum (γ, default 0.9), velocity (v, starts at 0).
+        learning_rate (η, default 1e-2), momentum (γ, default 0.9), velocity (v; missing at first, then 0).
     out : array like w, optional
-        Where to write the new weights.
+        Where the new weights may be written, to save memory. They are returned in any case.
+
+    Returns
+    -------
+    next_w : array of the shape and dtype of w
+        Neither w nor dw is altered, unless it is ``out``.
+    config : dict
+        With the new velocity.
     """
     config, (learning_rate, momentum) = hyperparameters(config, learning_rate=1e-2, momentum=0.9)
 
@@ -85,9 +92,16 @@ def nesterov_momentum(w, dw, config=None, *, out=None):
     w, dw : arrays of one shape
         Weights and the gradient of the loss.
     config : dict, optional
-        learning_rate (η, default 1e-2), momentum (γ, default 0.9), velocity (v, starts at 0).
+        learning_rate (η, default 1e-2), momentum (γ, default 0.9), velocity (v; missing at first, then 0).
     out : array like w, optional
-        Where to write the new weights.
+        Where the new weights may be written, to save memory. They are returned in any case.
+
+    Returns
+    -------
+    next_w : array of the shape and dtype of w
+        Neither w nor dw is altered, unless it is ``out``.
+    config : dict
+        With the new velocity.
     """
     config, (learning_rate, momentum) = hyperparameters(config, learning_rate=1e-2, momentum=0.9)
 
@@ -110,9 +124,16 @@ def rmsprop(w, dw, config=None, *, out=None):
         Weights and the gradient of the loss.
     config : dict, optional
         learning_rate (η, default 1e-2), decay_rate (β, default 0.99), epsilon (ε, default 1e-8),
-        cache (s, starts at 0).
+        cache (s; missing at first, then 0).
     out : array like w, optional
-        Where to write the new weights.
+        Where the new weights may be written, to save memory. They are returned in any case.
+
+    Returns
+    -------
+    next_w : array of the shape and dtype of w
+        Neither w nor dw is altered, unless it is ``out``.
+    config : dict
+        With the new cache.
     """
     config, (learning_rate, decay_rate, epsilon) = hyperparameters(
         config, learning_rate=1e-2, decay_rate=0.99, epsilon=1e-8
@@ -139,9 +160,16 @@ def adam(w, dw, config=None, *, out=None):
         Weights and the gradient of the loss.
     config : dict, optional
         learning_rate (η, default 1e-3), beta1 (β₁, default 0.9), beta2 (β₂, default 0.999), epsilon (ε, default
-        1e-8), m and v (start at 0), t (the number of steps made, starts at 0).
+        1e-8), m, v and t (the number of steps made; all three missing at first, then 0).
     out : array like w, optional
-        Where to write the new weights.
+        Where the new weights may be written, to save memory. They are returned in any case.
+
+    Returns
+    -------
+    next_w : array of the shape and dtype of w
+        Neither w nor dw is altered, unless it is ``out``.
+    config : dict
+        With the new m, v and t.
     """
     config, (learning_rate, beta1, beta2, epsilon, t) = hyperparameters(
         config, learning_rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8, t=0

@@ -30,8 +30,8 @@ class ThreeLayerConvNet:
         Units of the hidden affine layer.
     num_classes : int
     weight_scale : float or {"xavier", "kaiming"}
-        Standard deviation of the Gaussian initial weights, or the initializer that derives it from each layer's
-        width. Biases start at 0.
+        Standard deviation of the Gaussian initial weights, drawn from NumPy's global random state, or the function of
+        :mod:`cs231n.initializers` that draws them by each layer's width. Biases start at 0.
     reg : float
         Strength of the L2 penalty on the weights: 0.5 · reg · Σ W².
     dtype : floating-point type
@@ -40,11 +40,6 @@ class ThreeLayerConvNet:
     Attributes
     ----------
     params : dict of arrays
-
-    Raises
-    ------
-    ValueError, TypeError
-        If an argument is out of its range.
     """
 
     def __init__(

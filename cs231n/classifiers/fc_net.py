@@ -26,8 +26,8 @@ class FullyConnectedNet:
 
     Parameters
     ----------
-    hidden_dims : sequence of int
-        Units of each hidden layer; L = len(hidden_dims) + 1.
+    hidden_dims : list or tuple of int
+        Units of each hidden layer; L = len(hidden_dims) + 1. It may be empty.
     input_dim : int
         Number of values in an input: the product of its dimensions.
     num_classes : int
@@ -35,10 +35,10 @@ class FullyConnectedNet:
         Probability that a hidden unit is kept in training, above 0; 1 for no dropout.
     normalization : {None, "batchnorm", "layernorm"}
     reg : float
-        Strength of the L2 penalty on the weights: 0.5 · reg · Σ W².
+        Strength of the L2 penalty on the weights, 0.5 · reg · Σ W²; biases, gammas and betas have none.
     weight_scale : float or {"xavier", "kaiming"}
-        Standard deviation of the Gaussian initial weights, or the initializer that derives it from each layer's
-        width. Biases start at 0.
+        Standard deviation of the Gaussian initial weights, drawn from NumPy's global random state, or the function of
+        :mod:`cs231n.initializers` that draws them by each layer's width. Biases and betas start at 0, gammas at 1.
     dtype : floating-point type
         Of the parameters and of all computation; inputs are cast to it.
     seed : int or None
@@ -49,12 +49,8 @@ class FullyConnectedNet:
     ----------
     params : dict of arrays
     bn_params : list of dict
-        Of each normalization layer, with the running averages of batch norm.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If an argument is out of its range.
+        The bn_param of each batch norm, which keeps its running averages from one loss to the next; they are what
+        :class:`~cs231n.solver.Solver` stores and puts back.
     """
 
     def __init__(
@@ -91,6 +87,8 @@ class FullyConnectedNet:
 
     def loss(self, X, y=None):
         """Scores of a batch, or its loss and the gradients.
+
+        Without labels batch norm and dropout are in test mode, with labels in training mode.
 
         Parameters
         ----------

@@ -10,6 +10,8 @@ __all__ = ["relu_forward", "relu_backward"]
 def relu_forward(x):
     """Rectified linear unit: ``out = max(0, x)``, element by element.
 
+    x is not altered; out has its dtype.
+
     Parameters
     ----------
     x : array of any shape
@@ -17,8 +19,8 @@ def relu_forward(x):
     Returns
     -------
     out : array of the shape of x
-    cache : array
-        The input, for :func:`relu_backward`.
+    cache
+        For :func:`relu_backward`; here the input.
     """
     x = float_array("x", x)
     return np.maximum(0, x), x
@@ -27,7 +29,7 @@ def relu_forward(x):
 def relu_backward(dout, cache):
     """Gradient of the rectified linear unit: dout where x > 0, and 0 elsewhere (at the kink x = 0 too).
 
-    An infinite or NaN dout makes dx NaN even where x is not above 0.
+    dout is not altered; dx has its dtype.
 
     Parameters
     ----------

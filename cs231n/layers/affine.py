@@ -11,6 +11,8 @@ __all__ = ["affine_forward", "affine_backward"]
 def affine_forward(x, w, b):
     """Affine layer: out = x w + b, with each example of x flattened to a row.
 
+    No argument is altered; out has the dtype of x.
+
     Parameters
     ----------
     x : array (N, d_1, ..., d_k)
@@ -22,12 +24,7 @@ def affine_forward(x, w, b):
     -------
     out : array (N, M)
     cache : tuple
-        For :func:`affine_backward`.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not agree.
+        For :func:`affine_backward`; it may hold anything.
     """
     x, w, b = arrays("x (N, D...), w (D, M), b (M)", x, w, b)
     out = matmul(x.reshape(len(x), len(w)), w) + b
@@ -37,7 +34,8 @@ def affine_forward(x, w, b):
 def affine_backward(dout, cache, need_dx=True):
     """Gradients of the affine layer.
 
-    With X the flattened batch: dX = dout wᵀ, dw = Xᵀ dout, and db is the sum of dout over the batch.
+    With X the flattened batch: dX = dout wᵀ, dw = Xᵀ dout, and db is the sum of dout over the batch. No argument
+    is altered; the gradients have the dtype of what they belong to.
 
     Parameters
     ----------

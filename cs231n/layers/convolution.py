@@ -12,7 +12,7 @@ def conv_forward_naive(x, w, b, conv_param):
 
     out[n, f, i, j] = Σ_{c, k, l} x_pad[n, c, i·stride + k, j·stride + l] · w[f, c, k, l] + b[f]
     with x_pad the padded x. (As usual in deep learning, the filter is not flipped; mathematicians call this
-    cross-correlation.)
+    cross-correlation.) No argument is altered; out has the dtype of x.
 
     Parameters
     ----------
@@ -34,9 +34,9 @@ def conv_forward_naive(x, w, b, conv_param):
 
     Raises
     ------
-    ValueError, TypeError
-        If the shapes do not agree, an entry of conv_param is missing, unknown or out of its range, or the windows do
-        not fit the padded image.
+    ValueError
+        If pad is negative, or the windows do not fit the padded image: stride must divide H + 2·pad − HH and
+        W + 2·pad − WW.
     """
     x, w, b, stride, pad, H_out, W_out = conv_windows(x, w, b, conv_param)
     N, (F, _, HH, WW) = len(x), w.shape
@@ -53,7 +53,8 @@ def conv_backward_naive(dout, cache, need_dx=True):
     """Gradients of the convolution.
 
     Each output is the sum of the products of a window and a filter. So its upstream gradient times the window is added
-    to the gradient of the filter, and its upstream gradient times the filter to the gradient of the window.
+    to the gradient of the filter, and its upstream gradient times the filter to the gradient of the window. The
+    gradients have the dtype of x.
 
     Parameters
     ----------

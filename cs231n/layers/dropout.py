@@ -10,7 +10,8 @@ __all__ = ["dropout_forward", "dropout_backward"]
 def dropout_forward(x, dropout_param):
     """Inverted dropout: in training each value is kept with probability p and divided by p, or set to 0.
 
-    The division keeps the expected value of each output equal to x, so that test mode can return x unchanged.
+    The division keeps the expected value of each output equal to x, so that test mode can return x unchanged. The mask
+    is ``np.random.rand(*x.shape) < p``, from NumPy's global random state. x is not altered; out has its dtype.
     Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting" (2014); section 10 has the
     scaling at training time.
 
@@ -18,8 +19,8 @@ def dropout_forward(x, dropout_param):
     ----------
     x : array (N, d_1, ..., d_k)
     dropout_param : dict
-        mode ("train" or "test"), p (the probability of *keeping* a value, above 0 and at most 1) and seed (optional;
-        seeds NumPy's global random state before the mask is drawn, so that every call draws the same mask).
+        mode ("train" or "test"), p (the probability of *keeping* a value, above 0 and at most 1) and seed (optional:
+        ``np.random.seed(seed)`` before the mask is drawn, so that every call draws the same mask).
 
     Returns
     -------
@@ -29,8 +30,8 @@ def dropout_forward(x, dropout_param):
 
     Raises
     ------
-    ValueError, TypeError
-        If an entry of dropout_param is missing, unknown or out of its range.
+    ValueError
+        If p is missing, not above 0 or above 1, or mode is neither "train" nor "test".
     """
     x, mode, p, seed = dropout_arguments(x, dropout_param)
     if mode == "test":
@@ -44,7 +45,7 @@ def dropout_forward(x, dropout_param):
 def dropout_backward(dout, cache):
     """Gradient of inverted dropout: a value that was kept passes its gradient on, divided by p.
 
-    In test mode the gradient passes unchanged.
+    In test mode the gradient passes unchanged. dx has the dtype of dout.
 
     Parameters
     ----------

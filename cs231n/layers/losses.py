@@ -11,7 +11,7 @@ def softmax_loss(x, y):
     """Softmax followed by cross-entropy: the mean over the batch of −log p_y, with p = exp(x) / Σ exp(x).
 
     Computed as log Σ exp(x − max x) − (x_y − max x), which neither overflows for large scores nor takes log 0 for a
-    confident wrong answer. A score of +∞ has probability 1; several of them share it equally.
+    confident wrong answer. x is not altered.
 
     Parameters
     ----------
@@ -24,12 +24,7 @@ def softmax_loss(x, y):
     -------
     loss : float
     dx : array (N, C)
-        (p − one-hot(y)) / N.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If the labels do not fit the scores.
+        (p − one-hot(y)) / N, of the dtype of x.
     """
     x, y = float_array("x", x), class_labels(y, np.shape(x))
     rows, top = np.arange(len(x)), x.max(axis=1, keepdims=True)

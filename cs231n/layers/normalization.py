@@ -117,7 +117,7 @@ def batchnorm_forward(x, gamma, beta, bn_param):
 
     In training mode, μ and σ² are those of the mini-batch (σ² divided by N, not N − 1), and the running averages in
     bn_param take a step towards them: ``running = momentum * running + (1 - momentum) * sample``. In test mode the
-    running averages take their place, and bn_param is left as it is.
+    running averages take their place, and bn_param is left as it is. No array is altered; out has the dtype of x.
     Ioffe and Szegedy, "Batch normalization" (2015), algorithm 1.
 
     Parameters
@@ -127,8 +127,9 @@ def batchnorm_forward(x, gamma, beta, bn_param):
     gamma, beta : array (D,)
         Scale and shift.
     bn_param : dict
-        mode ("train" or "test"), eps (ε, default 1e-5), momentum (default 0.9), running_mean and running_var
-        (arrays (D,), start at 0; kept in float64, so that averages far from 0 do not stop moving).
+        mode ("train" or "test"), eps (ε, default 1e-5), momentum (default 0.9), running_mean and running_var: arrays
+        (D,), filled in by training mode, in this dictionary itself. Before the first batch they are missing or None,
+        and count as 0.
 
     Returns
     -------
@@ -138,9 +139,8 @@ def batchnorm_forward(x, gamma, beta, bn_param):
 
     Raises
     ------
-    ValueError, TypeError
-        If the shapes do not agree, an entry of bn_param is missing, unknown or out of its range, the batch has fewer
-        than two examples in training mode, or there are no running averages yet in test mode.
+    ValueError
+        If the batch has fewer than two examples in training mode.
     """
     x, gamma, beta, settings = batchnorm_arguments("x (N, D), gamma (D), beta (D)", x, gamma, beta, bn_param)
     x_hat, inv_std, axes = normalize_batch(x, (0,), settings, bn_param)
@@ -152,6 +152,7 @@ def batchnorm_backward(dout, cache):
     """Gradients of batch normalization, node by node through its computation graph.
 
     x → μ → c = x − μ → s = c² → v = mean(s) → std = √(v + ε) → r = 1/std → x̂ = c · r → out = γ x̂ + β
+    In test mode μ and σ are constants. The gradients have the dtype of dout.
 
     Parameters
     ----------
@@ -210,6 +211,7 @@ def spatial_batchnorm_forward(x, gamma, beta, bn_param):
     """Batch normalization of images: each channel, over the batch and all positions.
 
     A convolution applies one filter at every position, and so all positions of a channel share their statistics.
+    x is not altered; out has its dtype.
 
     Parameters
     ----------
@@ -223,11 +225,6 @@ def spatial_batchnorm_forward(x, gamma, beta, bn_param):
     out : array (N, C, H, W)
     cache : tuple
         For :func:`spatial_batchnorm_backward`.
-
-    Raises
-    ------
-    ValueError, TypeError
-        As for :func:`batchnorm_forward`.
     """
     x, gamma, beta, settings = batchnorm_arguments("x (N, C, H, W), gamma (C), beta (C)", x, gamma, beta, bn_param)
     x_hat, inv_std, axes = normalize_batch(x, (0, 2, 3), settings, bn_param)
@@ -238,6 +235,8 @@ def spatial_batchnorm_forward(x, gamma, beta, bn_param):
 
 def spatial_batchnorm_backward(dout, cache):
     """Gradients of batch normalization of images.
+
+    They have the dtype of dout.
 
     Parameters
     ----------
@@ -264,7 +263,7 @@ def spatial_batchnorm_backward(dout, cache):
 def layernorm_forward(x, gamma, beta, ln_param):
     """Layer normalization: mean 0 and variance 1 over the features of each example, then γ and β for each feature.
 
-    The same in training and in test mode, and for a batch of one.
+    The same in training and in test mode, and for a batch of one. x is not altered; out has its dtype.
     Ba, Kiros and Hinton, "Layer normalization" (2016), section 3.
 
     Parameters
@@ -280,11 +279,6 @@ def layernorm_forward(x, gamma, beta, ln_param):
     out : array (N, D)
     cache : tuple
         For :func:`layernorm_backward`.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If the shapes do not agree, or eps is not above 0.
     """
     (x, gamma, beta), eps = arrays("x (N, D), gamma (D), beta (D)", x, gamma, beta), epsilon("ln_param", ln_param)
     x_hat, _, _, inv_std = normalize(x, (1,), eps)
@@ -294,6 +288,8 @@ def layernorm_forward(x, gamma, beta, ln_param):
 
 def layernorm_backward(dout, cache):
     """Gradients of layer normalization; see :func:`normalize_backward`.
+
+    They have the dtype of dout.
 
     Parameters
     ----------
@@ -318,7 +314,7 @@ def layernorm_backward(dout, cache):
 def spatial_groupnorm_forward(x, gamma, beta, G, gn_param):
     """Group normalization: mean 0 and variance 1 over each example's groups of C/G channels, all positions together.
 
-    With G = 1 it is layer norm of the whole image, with G = C instance norm.
+    With G = 1 it is layer norm of the whole image, with G = C instance norm. x is not altered; out has its dtype.
     Wu and He, "Group normalization" (2018), section 3.
 
     Parameters
@@ -336,11 +332,6 @@ def spatial_groupnorm_forward(x, gamma, beta, G, gn_param):
     out : array (N, C, H, W)
     cache : tuple
         For :func:`spatial_groupnorm_backward`.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If the shapes do not agree, G does not divide C, or eps is not above 0.
     """
     x, gamma, beta, G, eps = groupnorm_arguments(x, gamma, beta, G, gn_param)
     N, C, H, W = x.shape
@@ -351,6 +342,8 @@ def spatial_groupnorm_forward(x, gamma, beta, G, gn_param):
 
 def spatial_groupnorm_backward(dout, cache):
     """Gradients of group normalization; see :func:`normalize_backward`.
+
+    They have the dtype of dout.
 
     Parameters
     ----------

@@ -15,6 +15,8 @@ __all__ = [
 def max_pool_forward_naive(x, pool_param):
     """Max pooling: the largest value of each window, channel by channel.
 
+    x is not altered; out has its dtype.
+
     Parameters
     ----------
     x : array (N, C, H, W)
@@ -28,11 +30,6 @@ def max_pool_forward_naive(x, pool_param):
         H_out = (H − pool_height) / stride + 1, and W_out likewise.
     cache : tuple
         For :func:`max_pool_backward_naive`.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If the windows do not fit the image.
     """
     x, HH, WW, stride, H_out, W_out = pool_windows(x, pool_param)
     out = np.empty((*x.shape[:2], H_out, W_out), x.dtype)
@@ -45,7 +42,8 @@ def max_pool_forward_naive(x, pool_param):
 def max_pool_backward_naive(dout, cache):
     """Gradient of max pooling: each window's upstream gradient goes to the place of its maximum.
 
-    If several values share the maximum, the first of them receives it, in row-major order, as in PyTorch.
+    If several values share the maximum, the first of them receives it, in row-major order, as in PyTorch. Where windows
+    overlap, their gradients add up. dx has the dtype of dout.
 
     Parameters
     ----------
@@ -71,6 +69,8 @@ def max_pool_backward_naive(dout, cache):
 def avg_pool_forward_naive(x, pool_param):
     """Average pooling: the mean of each window, channel by channel.
 
+    x is not altered; out has its dtype.
+
     Parameters
     ----------
     x : array (N, C, H, W)
@@ -83,11 +83,6 @@ def avg_pool_forward_naive(x, pool_param):
         H_out = (H − pool_height) / stride + 1, and W_out likewise.
     cache : tuple
         For :func:`avg_pool_backward_naive`.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If the windows do not fit the image.
     """
     x, HH, WW, stride, H_out, W_out = pool_windows(x, pool_param)
     out = np.empty((*x.shape[:2], H_out, W_out), x.dtype)
@@ -99,6 +94,8 @@ def avg_pool_forward_naive(x, pool_param):
 
 def avg_pool_backward_naive(dout, cache):
     """Gradient of average pooling: each window's upstream gradient is spread evenly over the window.
+
+    Where windows overlap, their gradients add up. dx has the dtype of dout.
 
     Parameters
     ----------

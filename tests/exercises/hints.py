@@ -91,6 +91,8 @@ def explained(hint):
     try:
         yield
     except Failed as error:
+        if "must not be altered" in str(error):
+            raise
         raise Wrong(f"{hint}: {error}", rank=1) from None
 
 

@@ -22,13 +22,13 @@ def ones_through_dropout(p, shape=(100, 50)):
 @exercise("dropout_forward", 1)
 @pytest.mark.parametrize("p", [0.2, 0.5, 0.7])
 def test_dropout_keeps_a_share_of_p(p):
-    share = np.mean(ones_through_dropout(p) != 0)
-    dropped = abs(share - (1 - p)) < 0.03 and p != 0.5
-    hint = ": p is the probability to keep, not to drop" if dropped else ""
-    require_that(abs(share - p) < 0.03, f"out: a share of p = {p} kept expected, got {share:.3f}{hint}")
     out = ones_through_dropout(p)
     same = np.all(out[:2] != 0, axis=0)
     require_that(same.mean() < 0.95 * p, "out: each value tosses its own coin, here all examples drop the same")
+    share = np.mean(out != 0)
+    dropped = abs(share - (1 - p)) < 0.03 and p != 0.5
+    hint = ": p is the probability to keep, not to drop" if dropped else ""
+    require_that(abs(share - p) < 0.03, f"out: a share of p = {p} kept expected, got {share:.3f}{hint}")
     is_same = np.array_equal(out, ones_through_dropout(p))
     require_that(is_same, "out: not the same after np.random.seed: draw the mask from NumPy's global random state")
     coins = np.random.RandomState(0).rand(100, 50)

@@ -45,9 +45,10 @@ def test_affine_forward_by_hand():
 @pytest.mark.parametrize("shape", [(5, 4), (3, 2, 5), (4, 3, 2, 2), (1, 7)])
 def test_affine_forward_flattens_each_example(shape):
     x, w, b = affine_arrays(shape, 6)
-    with explained("x is flattened to a row for each example"):
-        out, _ = affine_forward(x, w, b)
     flat = x.reshape(len(x), -1)
+    affine_forward(flat, w, b)
+    with explained(f"x of shape {shape} is to be flattened to {flat.shape}"):
+        out, _ = affine_forward(x, w, b)
     require("out", out, F.linear(*map(torch.tensor, (flat, w.T, b))), {"the bias is missing": flat @ w})
 
 

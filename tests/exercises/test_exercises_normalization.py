@@ -121,7 +121,7 @@ def backward_mistakes(x, gamma, dout, axes, counts=(), eps=1e-5):
     by_var = 2 * c * dv / own
     right = through_mean(direct + by_var)
     mistakes = {
-        "γ is forgotten": right / gamma,
+        "γ is forgotten": through_mean(dout * r - c * r**3 * total(dout * c) / own),
         "the ways through mean and variance are missing": direct,
         "the way through the variance is missing (s = c² adds 2 c · ds to dc)": through_mean(direct),
         "the way through the mean μ is missing (c = x − μ adds −Σ dc / N)": direct + by_var,
@@ -382,8 +382,8 @@ def normalized_net(kind, reg=0.0):
     seed(0)
     rng = np.random.default_rng(0)
     options = {"input_dim": 8, "num_classes": 4, "weight_scale": 0.5, "dtype": "float64"}
-    model = FullyConnectedNet([5, 6], normalization=kind, reg=reg, **options)
-    for i, width in ((1, 5), (2, 6)):
+    model = FullyConnectedNet([6, 6], normalization=kind, reg=reg, **options)
+    for i, width in ((1, 6), (2, 6)):
         for name, expected in ((f"gamma{i}", np.ones(width)), (f"beta{i}", np.zeros(width))):
             require_that(name in model.params, f"params[{name!r}]: missing")
             require(f"params[{name!r}] at the start", model.params[name], expected)
@@ -442,7 +442,8 @@ def test_net_with_batchnorm():
     averages = {}
 
     def train(i, out, gamma, beta):
-        averages[i] = next_averages(averages.get(i, {}), out.numpy(), 0.9)
+        for key in (i, "shared"):
+            averages[key] = next_averages(averages.get(key, {}), out.numpy(), 0.9)
         return torch_batchnorm(out, gamma, beta)
 
     for batch in (X, X[::-1] + 1, 2 * X):
@@ -452,9 +453,9 @@ def test_net_with_batchnorm():
     def scores(layer):
         return normalized_scores(params, X, layer).numpy()
 
-    def by(what):
+    def by(what, key=None):
         def layer(i, out, gamma, beta):
-            return F.batch_norm(out, *map(torch.tensor, averages[i][what]), gamma, beta)
+            return F.batch_norm(out, *map(torch.tensor, averages[key or i][what]), gamma, beta)
 
         return scores(layer)
 
@@ -469,8 +470,17 @@ def test_net_with_batchnorm():
         "the running averages are those of the last batch alone: is bn_param made anew in each call?": by(
             "the running averages of earlier batches are forgotten"
         ),
+        "the layers share one bn_param, each needs its own": by("right", "shared"),
     }
     require("scores after training, in test mode", got, by("right"), mistakes)
+    with explained("bn_params: the list of the bn_param of each batch norm"):
+        bn_params = model.attribute("bn_params")
+    is_list = isinstance(bn_params, list) and [type(bn_param) for bn_param in bn_params] == [dict, dict]
+    require_that(is_list, "bn_params: a list with a dictionary for each batch norm expected")
+    for i, bn_param in enumerate(bn_params, start=1):
+        name = f"bn_params[{i - 1}]['running_mean']"
+        require_that(bn_param.get("running_mean") is not None, f"{name}: missing after training")
+        require(name, bn_param["running_mean"], averages[i]["right"][0])
 
 
 @exercise("FullyConnectedNet with normalization", 1)

@@ -275,7 +275,7 @@ of(
     ("N", ("dvar / N", "dvar")),
     ("γ is forgotten", ("dx_norm = dout * gamma", "dx_norm = dout")),
     (
-        "x stands where",
+        "stands where",
         (
             "dgamma = np.sum(dout * x_norm, axis=0)",
             "dgamma = np.sum(dout * (xmu if xmu is not None else x_norm), axis=0)",
@@ -312,7 +312,7 @@ of(
         ),
         ('                bn_param["mode"] = mode\n', "                pass\n"),
     ),
-    ("anew|running averages", ("self.bn_params[i - 1]\n", '{"mode": "train"}\n')),
+    ("anew|running averages", ("self.bn_params[i - 1]\n", '{"mode": mode}\n')),
     (
         "γ|gamma",
         (
@@ -357,7 +357,7 @@ of(
 )
 of(
     "layernorm_backward",
-    ("D|features|count", ("D = dout.shape[1]", "D = dout.shape[0]")),
+    ("sums are divided by", ("D = dout.shape[1]", "D = dout.shape[0]")),
     ("γ is forgotten", ("d = dout * gamma", "d = dout")),
     ("variance", (" - x_norm * np.sum(d * x_norm, axis=1, keepdims=True)", "")),
     ("mean|μ", ("- d.sum(axis=1, keepdims=True) ", "")),
@@ -433,7 +433,7 @@ of(
         ),
     ),
     ("pad", ("x_pad = np.pad(x, ((0,), (0,), (pad,), (pad,)))", "x_pad = np.pad(x, ((0,), (0,), (1,), (1,)))")),
-    ("stride", ("H_out = 1 + (H + 2 * pad - HH) // stride", "H_out = 1 + H + 2 * pad - HH")),
+    (None, ("H_out = 1 + (H + 2 * pad - HH) // stride", "H_out = 1 + H + 2 * pad - HH")),
     ("one side|2·pad", ("H_out = 1 + (H + 2 * pad - HH)", "H_out = 1 + (H + pad - HH)")),
     ("float32", (", dtype=x.dtype", "")),
     (
@@ -584,7 +584,7 @@ of(
     ),
     ("transpose|back|order", ("dx.reshape(N, H, W, C).transpose(0, 3, 1, 2)", "dx.reshape(N, C, H, W)")),
     (
-        "mean",
+        "divided by the number of examples",
         (
             "return dx.reshape(N, H, W, C).transpose(0, 3, 1, 2), dgamma, dbeta",
             "return dx.reshape(N, H, W, C).transpose(0, 3, 1, 2), dgamma / N, dbeta / N",
