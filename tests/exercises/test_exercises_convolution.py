@@ -48,7 +48,7 @@ def test_conv_by_hand():
     require(
         "out", out, expected, {"the bias is missing": expected - 10, "the filter is turned round": flipped.numpy() + 10}
     )
-    for stride, pad, what in ((2, 0, "(3 − 2) / 2, not a whole number,"), (1, -1, "pad = −1")):
+    for stride, pad, what in ((2, 0, "(3 − 2) / 2 is not a whole number"), (1, -1, "pad = −1")):
         arguments = x, w, np.array([10.0]), {"stride": stride, "pad": pad}
         require_refusal(f"windows that do not fit the image: {what}", conv_forward_naive, *arguments)
 
@@ -446,7 +446,7 @@ def test_convnet_parameters_have_their_shapes(C):
     for name, shape in expected.items():
         got = np.shape(params[name])
         why = f" for images of C = {C} channels" if name == "W1" else ""
-        why = ", after 2 × 2 pooling of images of 8 × 6," if name == "W2" else why
+        why = " after 2 × 2 pooling of images of 8 × 6" if name == "W2" else why
         require_that(got == shape, f"params[{name!r}]: shape {shape} expected{why}, got {got}")
 
 

@@ -341,28 +341,32 @@ def test_batchnorm_backward_dbeta(shape):
     require_batchnorm_dbeta(batchnorm_backward, shape)
 
 
+def require_constants_in_test_mode(backward):
+    x, gamma, beta, dout = arrays((4, 3))
+    mean, var = np.array([1.0, 2.0, 3.0]), np.array([4.0, 1.0, 0.5])
+    _, cache = batchnorm_forward(x, gamma, beta, {"mode": "test", "running_mean": mean, "running_var": var})
+    dx, _, _ = entries(backward.__name__, backward(dout, cache), 3)
+    g, c, r = dout * gamma, x - mean, 1 / np.sqrt(var + 1e-5)
+    by_nodes = g * r - c * r**3 * (g * c).mean(axis=0)
+    what = "mean and variance are constants in test mode, not functions of x"
+    mistakes = {
+        what: gradients(torch_batchnorm, x, gamma, beta, dout)[0],
+        f"{what}; dx is dout · γ / σ": by_nodes - by_nodes.mean(axis=0),
+        f"{what}, and so dx is dout · γ / σ": r * (g - g.mean(axis=0) - c * r * (g * c * r).mean(axis=0)),
+    }
+    require("dx in test mode", dx, g * r, mistakes)
+
+
 @exercise("batchnorm_backward", 1)
 def test_batchnorm_backward_in_test_mode():
-    x, gamma, beta, dout = arrays((4, 3))
-    bn_param = {"mode": "test", "running_mean": np.array([1.0, 2.0, 3.0]), "running_var": np.array([4.0, 1.0, 0.5])}
-    _, cache = batchnorm_forward(x, gamma, beta, bn_param)
-    dx, _, _ = batchnorm_backward(dout, cache)
-    require(
-        "dx in test mode",
-        dx,
-        dout * gamma / np.sqrt(bn_param["running_var"] + 1e-5),
-        {
-            "mean and variance are constants in test mode, not functions of x": gradients(
-                torch_batchnorm, x, gamma, beta, dout
-            )[0],
-        },
-    )
+    require_constants_in_test_mode(batchnorm_backward)
 
 
 @exercise("batchnorm_backward_alt", 1)
 @SHAPES
 def test_batchnorm_backward_alt_dx(shape):
     require_batchnorm_dx(batchnorm_backward_alt, shape)
+    require_constants_in_test_mode(batchnorm_backward_alt)
 
 
 @exercise("batchnorm_backward_alt", 1)
@@ -386,7 +390,8 @@ def normalized_net(kind, reg=0.0):
     for i, width in ((1, 6), (2, 6)):
         for name, expected in ((f"gamma{i}", np.ones(width)), (f"beta{i}", np.zeros(width))):
             require_that(name in model.params, f"params[{name!r}]: missing")
-            require(f"params[{name!r}] at the start", model.params[name], expected)
+            start = f"params[{name!r}] at the start ({expected[0]:g} everywhere)"
+            require(start, model.params[name], expected)
             model.params[name] = expected + 0.3 * rng.standard_normal(width)
     require_that("gamma3" not in model.params, "params['gamma3']: the last layer is not normalized")
     return model, rng.standard_normal((7, 8)), rng.integers(4, size=7)
