@@ -615,7 +615,7 @@ of(
     ("keep length 1", ("dbeta = dout.sum(axis=(0, 2, 3), keepdims=True)", "dbeta = dout.sum(axis=(0, 2, 3))")),
     ("γ is forgotten", ("d = (dout * gamma).reshape", "d = dout.reshape")),
     ("variance", (" - x_norm * np.sum(d * x_norm, axis=1, keepdims=True)", "")),
-    ("count|group", ("M = d.shape[1]", "M = H * W")),
+    ("sums are divided by", ("M = d.shape[1]", "M = H * W")),
     ("mean|μ", (" - d.sum(axis=1, keepdims=True)", "")),
 )
 
@@ -625,7 +625,7 @@ of(
     "two_layer_fc",
     ("ReLU is missing", ("F.relu(x.mm(w1) + b1)", "(x.mm(w1) + b1)")),
     ("after the last", ("x = x.mm(w2) + b2", "x = F.relu(x.mm(w2) + b2)")),
-    ("gradient", ("return x", "return x.detach()\n\n")),
+    ("gradient", ("x = x.mm(w2) + b2", "x = (x.mm(w2) + b2).detach()")),
     ("biases", ("x.mm(w1) + b1", "x.mm(w1)"), ("x.mm(w2) + b2", "x.mm(w2)")),
     ("two_layer_fc, cell|line", ("    x = flatten(x)\n    w1", "    w1")),
 )
