@@ -15,7 +15,7 @@ import os  # noqa: E402
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-from cs231n.challenge import INGREDIENTS, MODEL, Settings, Training, evaluate, without  # noqa: E402
+from cs231n.challenge import MODEL, Settings, Training, evaluate  # noqa: E402
 from cs231n.data.torch_data import Images  # noqa: E402
 
 from .machine import describe_machine  # noqa: E402
@@ -24,7 +24,6 @@ ROOT = Path(__file__).resolve().parent.parent
 MINUTES = 10
 MIN_ACCURACY = 88  # percent of the test images
 NUM_TEST = 10_000
-HELD_OUT = 5_000  # for the ablations
 
 
 def parse(argv=None):
@@ -36,12 +35,6 @@ def parse(argv=None):
         f"accuracy is below {MIN_ACCURACY} % or the budget was exceeded.",
     )
     parser.add_argument("--minutes", type=float, default=MINUTES, help="the budget (default: %(default)s)")
-    parser.add_argument(
-        "--ablations",
-        action="store_true",
-        help="instead train with everything and then without each ingredient of the recipe, for so many minutes each, "
-        "and print the accuracies on held-out training images",
-    )
     parser.add_argument("--device", help="cpu or cuda (default: a GPU where there is one)")
     parser.add_argument(
         "--folder",
@@ -98,34 +91,12 @@ def challenge(arguments):
     return 0 if accurate and in_time else 1
 
 
-def ablations(arguments):
-    """Train with everything, then without each ingredient, for the same time; the test images are not touched."""
-    train, val, held_out = Images("train+val"), Images("val"), Images("train+val")
-    train.images, train.labels = train.images[:-HELD_OUT], train.labels[:-HELD_OUT]
-    held_out.images, held_out.labels = held_out.images[-HELD_OUT:], held_out.labels[-HELD_OUT:]
-    print(f"{arguments.minutes:g} min each; accuracy on {HELD_OUT:,} held-out training images", flush=True)
-    try:
-        for ingredient in (None, *INGREDIENTS):
-            settings = without(Settings(), ingredient) if ingredient else Settings()
-            training = Training(
-                settings, train, val, seconds=60 * arguments.minutes, device=arguments.device, verbose=False
-            )
-            training.run()
-            percent = 100 * evaluate(training.model, held_out, training.bf16)
-            name = f"without {ingredient}" if ingredient else "with everything"
-            print(f"{name:<26}{percent:6.1f} %  {training.images / len(train):5.2f} epochs", flush=True)
-    except KeyboardInterrupt:
-        print("\nInterrupted.")
-        return 130
-    return 0
-
-
 def main():
     arguments = parse()
     os.environ["CS231N_DATA"] = "cifar10"
     print("\n".join(describe_machine()), flush=True)
     try:
-        return ablations(arguments) if arguments.ablations else challenge(arguments)
+        return challenge(arguments)
     except (OSError, ValueError) as error:
         return f"cifar10_challenge: {error}"
 

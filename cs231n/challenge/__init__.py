@@ -6,11 +6,13 @@ label smoothing (Szegedy et al. 2016, arXiv:1512.00567), images that grow during
 resizing in DAWNBench), a max-pooled, scaled output (Page 2018, "How to Train Your ResNet").
 """
 
+from .kept import ABLATION, kept_ablation
 from .resnet import Residual, ResNet
 from .settings import INGREDIENTS, Settings, without
 from .training import MODEL, Training, augmentation, evaluate, load_model
 
 __all__ = [
+    "ABLATION",
     "INGREDIENTS",
     "MODEL",
     "ResNet",
@@ -19,6 +21,7 @@ __all__ = [
     "Training",
     "augmentation",
     "evaluate",
+    "kept_ablation",
     "load_model",
     "without",
 ]

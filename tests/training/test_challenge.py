@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import os
 import pickle
 import signal
@@ -9,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import cifar10_challenge
+from benchmarks import challenge_ablation, cifar10_challenge
 from cs231n.challenge import (
     INGREDIENTS,
     Residual,
@@ -18,6 +19,7 @@ from cs231n.challenge import (
     Training,
     augmentation,
     evaluate,
+    kept_ablation,
     load_model,
     without,
 )
@@ -89,7 +91,7 @@ def test_the_images_grow_in_equal_parts_of_the_training():
 def test_each_ingredient_can_be_left_out():
     left_out = {name: without(Settings(), name) for name in INGREDIENTS}
     assert len({Settings(), *left_out.values()}) == 1 + len(INGREDIENTS)
-    assert left_out["batch norm"].peak_rate == Settings().peak_rate / 8
+    assert {settings.peak_rate for settings in left_out.values()} == {Settings().peak_rate}
     assert left_out["growing images"].size(0) == 32
     with pytest.raises(ValueError, match="ingredient must be one of 'batch norm', .* got 'salt'"):
         without(Settings(), "salt")
@@ -424,7 +426,6 @@ def reads(monkeypatch):
     monkeypatch.setattr(cifar10_challenge, "Settings", lambda: SMALL)
     monkeypatch.setattr(cifar10_challenge, "STARTED", cifar10_challenge.time.perf_counter())
     monkeypatch.setattr(cifar10_challenge, "NUM_TEST", len(VAL))
-    monkeypatch.setattr(cifar10_challenge, "HELD_OUT", 30)
     return reads
 
 
@@ -450,8 +451,32 @@ def test_the_benchmark_goes_on_after_ctrl_c_trains_within_its_budget_and_then_te
     assert os.listdir(tmp_path) == ["model.pt"]
 
 
-def test_the_ablations_leave_out_each_ingredient_and_do_not_test(reads, monkeypatch, capsys):
-    assert run_benchmark(monkeypatch, "--ablations", "--minutes", 0.001, "--device", "cpu") == 0
-    rows = [line for line in capsys.readouterr().out.splitlines() if line.endswith("epochs")]
-    assert [row[:26].rstrip() for row in rows] == ["with everything", *(f"without {name}" for name in INGREDIENTS)]
-    assert "test" not in reads
+def test_the_kept_ablation_has_every_row_and_goes_on_where_it_was(monkeypatch, capsys, tmp_path):
+    record = kept_ablation()
+    runs = {(run["row"], run["rate"], run["seed"]) for run in record["runs"]}
+    assert {row for row, _, _ in runs} == set(challenge_ablation.ROWS) == set(record["rows"])
+    assert len(runs) == len(record["runs"]) and all(0.05 <= run["accuracy"] <= 1 for run in record["runs"])
+
+    file, measured = tmp_path / "ablation.json", []
+    monkeypatch.setattr(challenge_ablation, "measure", lambda *run: measured.append(run[:3]) or 0.5)
+    monkeypatch.setenv("CS231N_DATA", "shapes10")
+    for _ in range(2):
+        monkeypatch.setattr("sys.argv", ["challenge_ablation", "--file", str(file), "--limit", "2"])
+        assert challenge_ablation.main() == 0
+    assert len(set(measured)) == 4
+    assert [run["row"] for run in json.loads(file.read_text())["runs"]] == [row for row, _, _ in measured]
+
+
+def test_one_view_or_two():
+    class Left(torch.nn.Module):  # class 1 where the left half is brighter, with confidence; else class 0, with less
+        mean = torch.zeros(1)
+
+        def forward(self, images):
+            brighter = (images[..., :16].float().mean((1, 2, 3)) > images[..., 16:].float().mean((1, 2, 3))).float()
+            return torch.stack([1 - brighter, 5 * brighter], dim=1)
+
+    images = Coloured(4, 0)
+    images.images[..., :16], images.images[..., 16:] = 0, 200
+    images.labels[:] = 0
+    assert evaluate(Left(), images, mirrored=False) == 1
+    assert evaluate(Left(), images) == 0

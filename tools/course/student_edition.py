@@ -49,6 +49,7 @@ FILES = [
     "pyproject.toml",
     "requirements.txt",
     "cs231n/**/*.py",
+    "cs231n/challenge/ablation.json",
     "cs231n/datasets/get_datasets.sh",
     "datasets/README.md",
     "datasets/get_datasets.sh",
