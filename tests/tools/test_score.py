@@ -152,7 +152,8 @@ def test_tests_that_do_not_judge_earn_nothing(tmp_path):
     folder = tmp_path / "student"
     write(folder, contents([]))
     (folder / "tests" / "exercises" / "hints.py").write_text(
-        "Wrong = AssertionError\nentries = lambda n, v, c: v\nrequire = require_that = lambda *_, **__: None\n"
+        "import contextlib\nWrong = AssertionError\nentries = lambda n, v, c: v\n"
+        "explained = contextlib.nullcontext\nrequire = require_that = lambda *_, **__: None\n"
     )
     row = rows_of(folder, "relu_forward", judge=folder)["relu_forward"]
     tests = "tests/exercises/test_exercises_fully_connected.py"
