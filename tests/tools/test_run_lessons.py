@@ -37,12 +37,14 @@ def published(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lessons")
     sound = write_notebook(
         folder / "Dropout.ipynb",
-        "# Dropout\n\nKeep with $p$.\n\n<details><summary>Answer</summary>\n\nFolded *away*.\n</details>",
+        "# Dropout\n\nKeep with $p$, as in [the code](code.py).",
+        "# Question\n\n<details><summary>Answer</summary>\n\nFolded *away*.\n</details>",
         "import json, os, sys\nprint(json.dumps([sys.executable, os.getcwd(), os.environ.get('OMP_NUM_THREADS')]))",
         "## A claim\n\n[here](#A-claim)",
         "print('✓ 1 + 1 is 2: 2.0 > 1.5')",
         "",
     )
+    (folder / "code.py").write_text("p = 0.5\n")
     raising = write_notebook(
         folder / "Zebra.ipynb", "# <Zebras>", "print('✗ stripes: 0.0 > 1.0')", "print('a')\n1 / 0", "2"
     )
@@ -116,6 +118,14 @@ def test_claims_are_marked_and_the_contents_link_to_their_sections(published):
     target = re.search(r'href="#([^"]+)"[^>]*>(?:<span[^>]*>)?here', page)[1]
     assert f'id="{target}"' in page
     assert '<span class="failed">✗ stripes: 0.0 &gt; 1.0</span>' in (output / "Zebra.html").read_text(encoding="utf-8")
+
+
+def test_a_linked_file_is_laid_beside_the_page(published):
+    done, output = published
+    assert "WARNING" not in done.stdout
+    page = (output / "Dropout.html").read_text(encoding="utf-8")
+    (target,) = re.findall(r'href="([^"]*code.py)"', page)
+    assert (output / target).read_text() == "p = 0.5\n"
 
 
 def test_the_index_links_every_lesson_with_its_verdict_in_the_order_asked_for(published):

@@ -107,8 +107,7 @@ def build(lessons, output, where):
         (static / "lessons.js").write_text(JAVASCRIPT, encoding="utf-8")
         (source / "conf.py").write_text(f"globals().update({SETTINGS!r})\n", encoding="utf-8")
         for notebook, lesson, home in lessons:
-            copy_pictures(notebook, home, source)
-            nbformat.write(page(notebook, lesson), source / f"{lesson.name}.ipynb")
+            nbformat.write(page(notebook, lesson, home, static), source / f"{lesson.name}.ipynb")
         (source / "index.md").write_text(index(lessons, static, where), encoding="utf-8")
         command = [sys.executable, "-m", "sphinx", "--quiet", "--no-color", "--builder", "html", source, target]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", errors="replace")
@@ -120,12 +119,13 @@ def build(lessons, output, where):
     return [line.replace(f"{source}/", "") for line in done.stderr.splitlines() if line.strip()]
 
 
-def page(notebook, lesson):
+def page(notebook, lesson, home, static):
     """A lesson as its page shows it."""
     notebook = nbformat.from_dict(notebook)
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     for cell in notebook.cells:
         if cell.cell_type != "code":
+            cell.source = with_files(cell.source, home, static)
             continue
         if cell.metadata.get("jupyter", {}).get("source_hidden"):
             cell.metadata["tags"] = [*cell.metadata.get("tags", []), "hide-input"]
@@ -150,14 +150,17 @@ def coloured(output):
     return new_output("display_data", {"text/html": f'<pre class="claims">{body}</pre>', "text/plain": text})
 
 
-def copy_pictures(notebook, home, source):
-    """Lay pictures that a lesson's text refers to by a path beside its page."""
-    for cell in notebook.cells:
-        for name in re.findall(r"!\[[^]]*\]\(([^) ]+)|<img[^>]+src=[\"']([^\"']+)", cell.source):
-            path = home / (name[0] or name[1])
-            if cell.cell_type == "markdown" and path.is_file() and home in path.resolve().parents:
-                (source / (name[0] or name[1])).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, source / (name[0] or name[1]))
+def with_files(text, home, static):
+    """Text whose pictures and links to files of the workbook lead to copies of them in the site."""
+
+    def copied(match):
+        path = (home / match[2]).resolve()
+        if not path.is_file() or path.suffix == ".ipynb":
+            return match[0]
+        shutil.copyfile(path, static / path.name)
+        return f"{match[1]}_static/{path.name}{match[3]}"
+
+    return re.sub(r"""(\]\(|<img\b[^>]*\bsrc=["'])([^)"'#: ]+)([)"'])""", copied, text)
 
 
 def index(lessons, static, where):
