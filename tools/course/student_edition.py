@@ -108,7 +108,7 @@ EDITS = {
     ],
 }
 
-ANSWER = re.compile(r"<details>\s*<summary>Answer</summary>.*?</details>", re.DOTALL)
+ANSWER = re.compile(r"<details>\s*<summary>[^<]*[Aa]nswer</summary>.*?</details>", re.DOTALL)
 PLACE_TO_WRITE = "**Your answer:** *write it here*"
 CACHES = {"__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".hypothesis", ".ruff_cache", ".DS_Store"}
 
