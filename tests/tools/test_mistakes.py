@@ -6,11 +6,11 @@ from mistakes import MISTAKES
 from workbooks import score
 
 # Those of the exercises that are quickly tested.
-SAMPLE = [row for row in MISTAKES if re.match("affine|relu|sgd|batchnorm|layernorm|dropout|max_pool", row[0])][::7][:12]
+SAMPLE = [row for row in MISTAKES if re.match("affine|relu|sgd|batchnorm|layernorm|dropout|max_pool", row[0])][::20][:4]
 
 
 def test_mistakes_are_noticed_and_named():
-    assert len(MISTAKES) >= 100 and len(SAMPLE) == 12
+    assert len(MISTAKES) >= 100 and len(SAMPLE) == 4
     for (exercise, style, change, word), row in zip(SAMPLE, score([row[:3] for row in SAMPLE])):
         assert row["earned"] < row["points"], (exercise, change)
         assert re.search(word or "", row["hint"]), (exercise, change, row["hint"])

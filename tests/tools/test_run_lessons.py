@@ -90,7 +90,7 @@ def test_each_cell_gets_one_line_with_what_went_wrong_below(published):
 
 def test_the_kernel_is_the_running_python_in_the_lessons_folder_with_its_share_of_the_cores(published):
     _, output = published
-    result = nbformat.read(output / "Dropout.ipynb", as_version=4).cells[1].outputs[0].text
+    result = nbformat.read(output / "Dropout.ipynb", as_version=4).cells[2].outputs[0].text
     threads = str(run_lessons.CORES // 2) if run_lessons.CORES > 1 else None
     assert json.loads(result) == [sys.executable, str(output.parent), threads]
 

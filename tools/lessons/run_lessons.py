@@ -1,8 +1,8 @@
 """Execute the lessons top to bottom and publish them.
 
-Writes to the output folder an executed copy of each lesson (.ipynb) and a site of them all (index.html).
-Two lessons run at a time and share the cores. The lessons themselves are left as they are, unless --store asks for
-their outputs to be renewed: then each has all cores, since some of them print times. Exit status: 0 if every cell ran
+Writes to the output folder an executed copy of each lesson (.ipynb) and a site of them all (index.html). Two lessons run
+at a time and share the cores. The lessons themselves are left as they are, unless --store asks for their outputs to be
+renewed: then each has all cores, since some of them print times, and there is no site. Exit status: 0 if every cell ran
 (and, with --store, every claim held), 1 if not, 130 on Ctrl-C.
 """
 
@@ -419,12 +419,14 @@ def main(arguments=None):
     progress = Progress()
     try:
         lessons, executed = complete(run(paths, options, progress))
-        complaints = site.build(executed, options.output, "Shapes-10" if options.store else data_set_name())
+        complaints = [] if options.store else site.build(executed, options.output, data_set_name())
     except KeyboardInterrupt:
         what = ", ".join(progress.running) or "writing the pages"
         print(f"\nInterrupted in {what}; finished lessons are in {options.output}.")
         return 130
-    print(f"\n{table(lessons)}\n", *complaints, f"Pages: {options.output / 'index.html'}", sep="\n")
+    print(f"\n{table(lessons)}\n", *complaints, sep="\n")
+    if not options.store:
+        print(f"Pages: {options.output / 'index.html'}")
     bad = {"raised", "failed", "pending"} if options.store else {"raised"}
     return 1 if any(lesson.state in bad for lesson in lessons) else 0
 
