@@ -1,9 +1,9 @@
 """Execute the lessons top to bottom and publish them.
 
-Writes to the output folder an executed copy of each lesson (.ipynb) and a site of them all (index.html). Two lessons run
-at a time and share the cores. The lessons themselves are left as they are, unless --store asks for their outputs to be
-renewed: then each has all cores, since some of them print times, and there is no site. Exit status: 0 if every cell ran
-(and, with --store, every claim held), 1 if not, 130 on Ctrl-C.
+Writes to the output folder an executed copy of each lesson (.ipynb) and a site of them all (index.html). Two lessons
+run at a time and share the cores. The lessons themselves are left as they are, unless --store asks for their outputs to
+be renewed: then each has all cores, since some of them print times, and there is no site. Exit status: 0 if every cell
+ran (and, with --store, every claim held), 1 if not, 130 on Ctrl-C.
 """
 
 import argparse
