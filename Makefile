@@ -35,7 +35,7 @@ student: $(STAMP) ## write the student edition to student/ (DESTINATION=folder f
 	@$(PY) -m tools.course.student_edition $(DESTINATION)
 
 rehearsal: $(STAMP) ## walk the whole course, from the student edition to the submission, and make its mistakes (20 minutes)
-	@$(TEST_SETTINGS) $(PY) -m pytest -v tests/tools/*rehearsal.py
+	@$(TEST_SETTINGS) $(PY) -m pytest -v -n logical --maxprocesses 3 --dist loadfile tests/tools/*rehearsal.py
 
 nightly: $(STAMP) ## thousands of odd and wrong calls of layers, rules and nets; all lessons run in JupyterLab by a browser
 	@$(PY) -m pip install -qr requirements-nightly.txt
