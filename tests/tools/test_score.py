@@ -1,13 +1,17 @@
 """The scoreboard: points for what is right, a hint for what is wrong, and nothing for code that ends its test."""
 
+import base64
 import json
+import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hints import Wrong, entries, require
 from scoring import rows_of, run_score, workbook_fixture  # noqa: F401
 
-from tools.course import score
+from tools.course import score, solutions
+from tools.course.exercises import ROOT
 
 # Code that ends its test
 
@@ -125,6 +129,85 @@ def test_an_unknown_exercise_is_refused_with_those_that_are_near(capsys):
     with pytest.raises(SystemExit):
         score.main(["afine_forward"])
     assert "There is no exercise afine_forward. Is it affine_forward or" in capsys.readouterr().err
+
+
+FILE = "tests/exercises/test_x.py"
+
+
+def judge_of(**parts):
+    """A judge that has seen the tests of these exercises, all sound, and the hint of each that did not pass."""
+    judge = score.Judge(parts, 60, SimpleNamespace(total=0, update=lambda: None))
+    judge.sound = {(FILE, "right"), (FILE, "wrong")}
+    for name, hint in parts.items():
+        part = judge.parts[name] = score.Part(FILE, name, 3, wanted=2, passed=2 - bool(hint))
+        if hint:
+            part.fail(score.WRONG, 0, hint)
+    return judge
+
+
+def states(judge, **settings):
+    return {
+        row["name"]: (row["state"], row["earned"])
+        for row in score.scoreboard(judge.names, judge, **settings)["exercises"]
+    }
+
+
+def test_an_exercise_that_builds_on_a_wrong_one_is_blocked_by_it():
+    judge = judge_of(affine_forward="the bias is missing", affine_backward="dw", relu_forward="")
+    assert states(judge) == {
+        "affine_forward": (score.WRONG, 0),
+        "affine_backward": (score.BLOCKED, 0),
+        "relu_forward": (score.DONE, 3),
+    }
+
+
+def test_nothing_but_reports_of_success_by_sound_tests_earns_a_point():
+    judge = judge_of(relu_forward="")
+    assert states(judge, tampered=[FILE]) == {"relu_forward": (score.DONE, 0)}
+    judge.parts["relu_forward"].passed = 1  # a report is missing
+    assert states(judge) == {"relu_forward": (score.WRONG, 0)}
+    judge = judge_of(relu_forward="")
+    judge.sound.pop()
+    assert states(judge) == {"relu_forward": (score.WRONG, 0)}
+
+
+def test_files_of_the_judge_that_change_are_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(score, "ROOT", tmp_path)
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "a.py").write_text("1")
+    before = score.judges_files()
+    assert score.changed_files(before) == []
+    (tmp_path / "tests" / "b.py").write_text("2")
+    assert score.changed_files(before) == ["tests/b.py"]
+    (tmp_path / score.MANIFEST).write_text(json.dumps({"tests/a.py": "another", "README.md": "0"}))
+    assert score.changed_files(score.judges_files()) == ["tests/a.py", "tests/b.py"]
+
+
+def test_watching_shows_what_a_save_has_changed(tmp_path, capsys):
+    (tmp_path / "cs231n").mkdir()
+    judges = [judge_of(relu_forward="out: wrong"), judge_of(relu_forward="")]
+
+    def score_once():
+        if not judges:
+            raise KeyboardInterrupt
+        (tmp_path / "cs231n" / f"{len(judges)}.py").touch()  # a save meanwhile
+        judge = judges.pop(0)
+        return score.scoreboard(judge.names, judge)
+
+    score.watch(score_once, tmp_path, more=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "relu" in line] == [
+        "  ✗ relu_forward    0/1  wrong",
+        "  ✓ relu_forward    3/1  done",
+    ]
+    assert any(line.endswith("saved") for line in lines)
+
+
+def test_the_solution_is_shown_to_whoever_has_found_one():
+    assert "is shown when your own has all points" in solutions.beside("relu_forward", ROOT, is_done=False)
+    assert solutions.beside("relu_forward", ROOT, is_done=True).count("def relu_forward(x):") == 2
+    packed = json.loads(zlib.decompress(base64.b64decode(solutions.pack())))
+    assert "def relu_forward(x):" in packed["relu_forward"]["cs231n/layers/activations.py: relu_forward"]
 
 
 def test_the_board_is_read_from_top_to_bottom():
