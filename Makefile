@@ -34,7 +34,7 @@ score: $(STAMP) ## test the exercises and show the points (OPTIONS="affine_forwa
 student: $(STAMP) ## write the student edition to student/ (DESTINATION=folder for another place)
 	@$(PY) -m tools.course.student_edition $(DESTINATION)
 
-rehearsal: $(STAMP) ## walk the whole course, from the student edition to the submission, and make its mistakes (20 minutes)
+rehearsal: $(STAMP) ## walk the whole course, from the student edition to the submission, and make its mistakes (12 minutes)
 	@$(TEST_SETTINGS) $(PY) -m pytest -v -n logical --maxprocesses 3 --dist loadfile tests/tools/*rehearsal.py
 
 nightly: $(STAMP) ## thousands of odd and wrong calls of layers, rules and nets; all lessons run in JupyterLab by a browser
