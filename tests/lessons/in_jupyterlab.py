@@ -47,7 +47,7 @@ def lab(workbook):
             assert server.poll() is None and time.monotonic() < deadline, (workbook / "lab.log").read_text()
             time.sleep(0.2)
         server_info = json.loads(found[0].read_text())
-        yield f"{server_info['url']}lab/tree/notebooks/{{}}.ipynb?token={server_info['token']}"
+        yield f"{server_info['url']}lab/workspaces/{{0}}/tree/notebooks/{{0}}.ipynb?token={server_info['token']}"
     finally:
         server.terminate()
         server.wait(30)
