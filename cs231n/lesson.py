@@ -1,15 +1,16 @@
-"""What a lesson imports: its start, claims that are checked, source code, a second opinion, the scoreboard."""
+"""What a lesson imports: its start, checked claims, figures, source code, a second opinion, the scoreboard."""
 
 import numpy as np
 
 from . import vis_utils
 from .notebook import edits, pending
 from .notebook.claims import check
+from .notebook.figures import show
 from .notebook.scoring import score
 from .notebook.second_opinion import autograd
 from .notebook.source import show_source
 
-__all__ = ["autograd", "check", "score", "show_source", "start"]
+__all__ = ["autograd", "check", "score", "show", "show_source", "start"]
 
 
 def start(seed=231):

@@ -9,7 +9,9 @@ from types import ModuleType, SimpleNamespace
 import nbformat
 import pytest
 
-LESSONS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
+from tools.course.exercises import COURSE, ROOT
+
+LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MESSAGE = """\
 No folder with cs231n/layers here or above. Open this notebook inside the workbook's folder;
 on Colab, put that folder into your Drive, at most three folders deep, and run this cell again."""
@@ -71,6 +73,16 @@ def test_all_lessons_begin_with_the_same_cell_folded_and_a_short_list_of_imports
         assert (set_up.metadata["cellView"], set_up.source[:9]) == ("form", "# @title ")  # Colab's way of folding
         assert len(imports.source.splitlines()) <= 15
         assert all(isinstance(node, (ast.Import, ast.ImportFrom)) for node in ast.parse(imports.source).body)
+
+
+@pytest.mark.parametrize("number", range(1, 6))
+def test_a_lesson_says_where_it_stands_in_the_course_and_links_to_its_neighbours(number):
+    name = COURSE[number - 1]
+    title, line, _ = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4).cells[0].source.split("\n\n", 2)
+    assert title.startswith("# ")
+    assert line.startswith(f"*Lesson {number} of 5, ") and "colab.research.google.com" in line
+    before, after = COURSE[: number - 1][-1:], COURSE[number:][:1]
+    assert re.findall(r"\[(\w+)\]\(\1\.ipynb\)", line) == [*before, *after]
 
 
 @pytest.mark.parametrize("folder", ["", "notebooks", "notebooks/mine"])
