@@ -2,15 +2,21 @@
 
 import ast
 import inspect
+import os
 import sys
 import textwrap
 from functools import reduce
+from pathlib import Path
 
 __all__ = ["show_source"]
+
+PACKAGE = Path(__file__).parents[1]
 
 
 def show_source(*objects):
     """Show the package's own code, below the cell: each function or class, its docstring cut to the summary.
+
+    A link below the code leads to its file.
 
     Parameters
     ----------
@@ -20,16 +26,28 @@ def show_source(*objects):
     """
     from IPython.display import Markdown, display
 
-    shown, owner = [], None
+    shown, files, owner = [], {}, None
     for item in objects:
         if isinstance(item, str):
             item = getattr(owner, item, None)
         else:
             *classes, _ = item.__qualname__.split(".")
             owner = reduce(getattr, classes, sys.modules[item.__module__])
-        shown += [_brief_source(item)] if item else []
+        if item:
+            shown.append(_brief_source(item))
+            files[Path(getattr(sys.modules[item.__module__], "__file__", None) or "")] = None
     code = "\n\n".join(shown)
-    display(Markdown(f"```python\n{code}\n```"))
+    display(Markdown(f"```python\n{code}\n```{_links(files)}"))
+
+
+def _links(files):
+    """A line of links to those files that belong to the package, as they are reached from the notebook."""
+    links = ", ".join(
+        f"[{file.relative_to(PACKAGE.parent).as_posix()}]({Path(os.path.relpath(file)).as_posix()})"
+        for file in files
+        if file.is_relative_to(PACKAGE)
+    )
+    return f"\nSource: {links}" if links else ""
 
 
 def _brief_source(item):

@@ -1,6 +1,7 @@
 """Claims are judged and printed as the lessons and their regression test expect."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,7 +60,8 @@ def test_what_cannot_be_judged_is_refused(value, bounds, message):
         check("it holds", value, **bounds)
 
 
-def test_the_source_is_shown_with_the_summary_of_its_docstring(monkeypatch):
+def test_the_source_is_shown_with_the_summary_of_its_docstring_and_links(monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[2] / "notebooks")
     shown = []
     monkeypatch.setattr("IPython.display.display", shown.append)
     show_source(sgd, unloadable)
@@ -74,8 +76,16 @@ def test_the_source_is_shown_with_the_summary_of_its_docstring(monkeypatch):
         "def unloadable():\n"
         '    """Where and why an edited module cannot be loaded: ``"cs231n/optim.py, line 7: …"``, else None."""\n'
         "    return next(iter(_faults.values()), None)\n"
-        "```"
+        "```\n"
+        "Source: [cs231n/optim.py](../cs231n/optim.py), [cs231n/notebook/edits.py](../cs231n/notebook/edits.py)"
     )
+
+
+def test_the_source_of_the_readers_own_code_has_no_link(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    show_source(test_what_cannot_be_judged_is_refused)
+    assert shown[0].data.endswith("```")
 
 
 def test_helpers_are_shown_where_there_are_any(monkeypatch):
