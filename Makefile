@@ -37,10 +37,10 @@ student: $(STAMP) ## write the student edition to student/ (DESTINATION=folder f
 rehearsal: $(STAMP) ## walk the whole course, from the student edition to the submission, and make its mistakes (12 minutes)
 	@$(TEST_SETTINGS) $(PY) -m pytest -v -n logical --maxprocesses 3 --dist loadfile tests/tools/*rehearsal.py
 
-nightly: $(STAMP) ## thousands of odd and wrong calls of layers, rules and nets; all lessons run in JupyterLab by a browser
+nightly: $(STAMP) ## thousands of odd and wrong calls of layers, rules and nets; lessons and their site in a browser
 	@$(PY) -m pip install -qr requirements-nightly.txt
 	@$(TEST_SETTINGS) $(PY) -m pytest -n logical --dist loadfile --hypothesis-profile=nightly \
-		tests/layers/test_odd_arguments.py tests/lessons/in_jupyterlab.py
+		tests/layers/test_odd_arguments.py tests/lessons/in_jupyterlab.py tests/lessons/site_in_browser.py
 
 matrix: $(STAMP) ## all tests under other Pythons, NumPys, BLAS kernels, with CIFAR-10 (an hour; SESSION=cifar10 picks)
 	@$(PY) -m pip install -qr requirements-nightly.txt

@@ -11,9 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import sync_playwright
 
-from tools.course.lesson_book import find_chromium
 from tools.lessons.run_lessons import COURSE, claims_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,18 +49,6 @@ def lab(workbook):
     finally:
         server.terminate()
         server.wait(30)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    chromium = find_chromium()
-    if chromium is None:
-        pytest.skip("neither Chromium nor Chrome nor Edge is installed")
-    as_root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=as_root)
-        yield browser
-        browser.close()
 
 
 def claims_in(path):

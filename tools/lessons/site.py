@@ -1,9 +1,11 @@
 """The course as a site that needs no network: the executed lessons, by Sphinx, MyST-NB and the Sphinx Book Theme.
 
-By hand is only what these leave open: claims get a colour, the set-up cell is folded, and there is an index.
+By hand is only what these leave open: claims get a colour, figures their descriptions (MyST-NB has one for a cell, not
+for a figure), files that a lesson links to a place, and there is an index.
 """
 
 import base64
+import hashlib
 import html
 import importlib.metadata
 import re
@@ -22,11 +24,13 @@ from tools.course.exercises import ROOT
 __all__ = ["TITLE", "build", "mathjax"]
 
 TITLE = "Understanding how neural networks are trained"
+SOURCES = "code"  # where the pages of shown code are
 SIGNS = {"✓": "holds", "✗": "failed", "☐": "pending"}
 SETTINGS = {
     "project": TITLE,
+    "author": "the workbook's authors",
     "html_title": TITLE,
-    "extensions": ["myst_nb"],
+    "extensions": ["myst_nb", "sphinx.ext.githubpages"],
     "nb_execution_mode": "off",
     "nb_merge_streams": True,
     "nb_code_prompt_show": "Set-up",  # the only cells that are folded
@@ -35,17 +39,33 @@ SETTINGS = {
     "myst_heading_anchors": 4,
     "myst_heading_slug_func": "tools.lessons.site.anchor",
     "mathjax_path": "mathjax.js",
+    "mathjax3_config": {"options": {"enableMenu": False}},  # with a menu each formula would be a stop of the Tab key
     "html_theme": "sphinx_book_theme",
-    "html_theme_options": {"show_toc_level": 2, "use_download_button": False, "use_fullscreen_button": False},
+    "html_theme_options": {
+        "show_toc_level": 2,
+        "use_download_button": False,
+        "use_fullscreen_button": False,
+        "navbar_persistent": [],
+    },
     "html_static_path": ["_static"],
     "html_css_files": ["lessons.css"],
     "html_js_files": ["lessons.js"],
     "html_copy_source": False,
     "html_use_index": False,
+    "html_permalinks": False,
     "html_last_updated_fmt": "",
 }
 
 CSS = """
+img.figure { display: block; max-width: 100%; height: auto; margin: 0.5rem 0; padding: 0.25rem;
+  background: white !important; }
+html[data-theme="dark"] .bd-content img.figure { filter: none; }
+.bd-content .cell_output .text_html { background: none !important; padding: 0 !important; }
+.bd-article code, .bd-article code .pre { white-space: normal; overflow-wrap: anywhere; }
+.bd-article pre code, .bd-article pre { white-space: pre; }
+.prev-next-area a { min-width: 0; max-width: 48% !important; }
+.prev-next-area a p { white-space: normal; overflow-wrap: anywhere; }
+.search-button-field { color: var(--pst-color-text-base) !important; }
 pre.claims { margin: 0; padding: 0.6rem 1rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 pre.claims .holds { border-left: 3px solid #0072b2; padding-left: 0.5rem; display: inline-block; }
 pre.claims .failed { border-left: 3px solid #d55e00; padding-left: 0.5rem; display: inline-block; font-weight: 600; }
@@ -54,20 +74,30 @@ pre.claims .pending { border-left: 3px solid #8a949e; padding-left: 0.5rem; disp
 details:not(.hide) { margin: 1rem 0; padding: 0.5rem 1rem; border: 1px solid var(--pst-color-border); }
 details:not(.hide) > summary { cursor: pointer; font-weight: 600; }
 .facts { color: var(--pst-color-text-muted); font-size: 0.9rem; }
-.course { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1.25rem; margin: 1.5rem 0; }
-.course > a { display: block; padding: 1rem; border: 1px solid var(--pst-color-border); border-radius: 8px;
-  color: inherit; text-decoration: none; }
+.course > a { display: grid; grid-template-columns: 2fr 3fr; gap: 0 1.25rem; margin: 1.25rem 0; padding: 1rem;
+  border: 1px solid var(--pst-color-border); border-radius: 8px; color: inherit; text-decoration: none; }
 .course > a:hover { border-color: var(--pst-color-primary); }
-.course .name { font-weight: 600; font-size: 1.1rem; color: var(--pst-color-link); }
-.course img { width: 100%; height: 9rem; object-fit: contain; background: white; border-radius: 4px; margin: 0.5rem 0; }
-@media print { div.highlight pre, pre { white-space: pre-wrap !important; overflow-wrap: anywhere; } }
+.course .name { grid-column: 1 / 3; font-weight: 600; font-size: 1.1rem; color: var(--pst-color-link); }
+.course img.figure { width: 100%; max-height: 11rem; object-fit: contain; border-radius: 4px; }
+.course .facts { margin-top: 0.5rem; display: block; }
+@media (max-width: 40rem) { .course > a { display: block; } }
+@media print {
+  pre, div.highlight, div[class*="highlight-"] { display: block !important; overflow: visible !important;
+    break-inside: auto !important; }
+  pre { white-space: pre-wrap !important; overflow-wrap: anywhere; font-size: 0.75rem; }
+  img, table, mjx-container[display] { break-inside: avoid; }
+}
 """
 
-# On paper an answer cannot be opened.
+# On paper an answer cannot be opened. Keys scroll a formula that is wider than the screen if they can reach it.
 JAVASCRIPT = """
 window.addEventListener("beforeprint", () => {
   for (const answer of document.querySelectorAll("details:not(.hide)")) answer.open = true;
 });
+window.addEventListener("load", () => window.MathJax?.startup?.promise.then(() => {
+  for (const formula of document.querySelectorAll("mjx-container[display]"))
+    if (formula.scrollWidth > formula.clientWidth) formula.tabIndex = 0;
+}));
 """
 
 
@@ -123,16 +153,29 @@ def page(notebook, lesson, home, static):
     """A lesson as its page shows it."""
     notebook = nbformat.from_dict(notebook)
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    questions = 0
+
+    def numbered(match):
+        nonlocal questions
+        questions += 1
+        return f'<details id="question-{questions}"'
+
     for cell in notebook.cells:
         if cell.cell_type != "code":
-            cell.source = with_files(cell.source, home, static)
+            cell.source = re.sub("<details\\b", numbered, with_files(cell.source, home, static))
             continue
         if cell.metadata.get("jupyter", {}).get("source_hidden"):
             cell.metadata["tags"] = [*cell.metadata.get("tags", []), "hide-input"]
-        cell.outputs = [coloured(output) for output in cell.outputs]
+        cell.outputs = [with_pages(pictured(coloured(output), static), home, static) for output in cell.outputs]
     link = f'<p class="facts">Executed {lesson.date}: {html.escape(lesson.verdict)}. '
     link += f'<a href="{lesson.name}.ipynb" download>The executed notebook</a></p>'
+    if questions:
+        links = (f'<a href="#question-{number}">{number}</a>' for number in range(1, questions + 1))
+        link += f'\n<p class="facts">Questions with answers: {" ".join(links)}</p>'
     title = next((i for i, cell in enumerate(notebook.cells) if cell.cell_type == "markdown"), -1)
+    if title >= 0:  # its contents stand at the side of the page
+        contents = r"^\d+\. \[.*\]\(#.*\)\n?"
+        notebook.cells[title].source = re.sub(contents, "", notebook.cells[title].source, flags=re.MULTILINE)
     notebook.cells.insert(title + 1, new_markdown_cell(link))
     return notebook
 
@@ -148,6 +191,41 @@ def coloured(output):
         lines.append(f'<span class="{kind}">{html.escape(line)}</span>' if kind else html.escape(line))
     body = "\n".join(lines)
     return new_output("display_data", {"text/html": f'<pre class="claims">{body}</pre>', "text/plain": text})
+
+
+def pictured(output, static):
+    """A figure as an image with its description."""
+    data = output.get("data", {})
+    if "image/png" not in data:
+        return output
+    about = output.metadata.get("image/png", {})
+    picture = base64.b64decode(data["image/png"])
+    name = f"{hashlib.sha256(picture).hexdigest()[:16]}.png"
+    (static / name).write_bytes(picture)
+    attributes = {"src": f"_static/{name}", "alt": about.get("alt", ""), **about, "class": "figure"}
+    image = " ".join(f'{key}="{html.escape(str(value))}"' for key, value in attributes.items())
+    return new_output("display_data", {"text/html": f"<img {image}>", "text/plain": about.get("alt", "")})
+
+
+def with_pages(output, home, static):
+    """An output whose links to code of the workbook lead to pages that show it."""
+    text = output.get("data", {}).get("text/markdown")
+    if not text:
+        return output
+
+    def shown(match):
+        path = (home / match[1]).resolve()
+        if not path.is_relative_to(ROOT) or not path.is_file():
+            return match[0]
+        name = path.relative_to(ROOT).as_posix()
+        page = static.parent / SOURCES / f"{name.replace('/', '.')}.md"
+        page.parent.mkdir(exist_ok=True)
+        code = path.read_text(encoding="utf-8")
+        page.write_text(f"---\norphan: true\n---\n# {name}\n\n``````python\n{code}\n``````\n", encoding="utf-8")
+        return f"]({SOURCES}/{page.stem}.html)"
+
+    output.data["text/markdown"] = re.sub(r"\]\(([^)#: ]+\.py)\)", shown, text)
+    return output
 
 
 def with_files(text, home, static):
@@ -167,15 +245,10 @@ def index(lessons, static, where):
     """The page that one would send to a friend, in Markdown."""
     cards = []
     for notebook, lesson, _ in lessons:
-        picture = cover(notebook)
-        image = ""
-        if picture:
-            (static / f"{lesson.name}.png").write_bytes(picture)
-            image = f'<img src="_static/{lesson.name}.png" alt="A picture from the lesson">'
         cards.append(
-            f'<a href="{lesson.name}.html"><span class="name">{html.escape(lesson.title)}</span>{image}'
-            f"<span>{html.escape(summary(notebook))}</span>"
-            f'<br><span class="facts">{html.escape(lesson.verdict)}</span></a>'
+            f'<a href="{lesson.name}.html"><span class="name">{html.escape(lesson.title)}</span>'
+            f"{cover(notebook, static)}<span>{html.escape(summary(notebook))}"
+            f'<span class="facts">{html.escape(lesson.verdict)}</span></span></a>'
         )
     holding = sum(lesson.holding for _, lesson, _ in lessons)
     claims = sum(lesson.holding + lesson.failing + lesson.pending for _, lesson, _ in lessons)
@@ -183,8 +256,10 @@ def index(lessons, static, where):
     return "\n".join(
         [
             f"# {TITLE}\n",
-            "Lessons that explain an idea, show the NumPy code that does it, prove that code right, and let you watch",
-            "it work. Each line that begins with ✓ is a claim that was checked when the lesson ran.\n",
+            "From a single layer to a residual net: lessons that explain an idea, show the NumPy code that does it,",
+            "prove that code right against numerical gradients and PyTorch, and let you watch it work. Each line that",
+            "begins with ✓ is a claim that was checked when the lesson ran. The course follows Assignment 2 (Spring",
+            "2021) of Stanford's [CS231n](https://cs231n.stanford.edu/).\n",
             '<div class="course">',
             *cards,
             "</div>\n",
@@ -196,18 +271,17 @@ def index(lessons, static, where):
     )
 
 
-def cover(notebook):
+def cover(notebook, static):
     """The picture that stands for a lesson: that of the cell tagged "cover", else its first."""
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     cells.sort(key=lambda cell: "cover" not in cell.metadata.get("tags", []))
-    outputs = (output.get("data", {}) for cell in cells for output in cell.outputs)
-    return base64.b64decode(next((data["image/png"] for data in outputs if "image/png" in data), ""))
+    outputs = (output for cell in cells for output in cell.outputs)
+    picture = next((output for output in outputs if "image/png" in output.get("data", {})), None)
+    return pictured(picture, static).data["text/html"] if picture else ""
 
 
 def summary(notebook):
-    """The first sentence of a lesson."""
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            text = re.sub(r"^#.*$", "", cell.source, flags=re.MULTILINE).strip().split("\n\n")[0]
-            return re.split(r"(?<=[.:?]) ", re.sub(r"[*_`$]", "", text).replace("\n", " "))[0]
-    return ""
+    """The first paragraph of a lesson, after its title and its place in the course."""
+    texts = (text for cell in notebook.cells if cell.cell_type == "markdown" for text in cell.source.split("\n\n"))
+    text = next((text for text in texts if text and text[0] not in "#*"), "")
+    return re.sub(r"[*_`$]", "", text).replace("\n", " ")
