@@ -98,7 +98,7 @@ def test_the_kernel_is_the_running_python_in_the_lessons_folder_with_its_share_o
 def test_an_answer_stays_folded_away(published):
     _, output = published
     page = (output / "Dropout.html").read_text(encoding="utf-8")
-    assert re.search(r"<details>(?:(?!</details>).)*Folded <em>away</em>", page, re.DOTALL)
+    assert re.search(r"<details\b[^>]*>(?:(?!</details>).)*Folded <em>away</em>", page, re.DOTALL)
 
 
 def test_pages_load_nothing_from_the_network(published):
