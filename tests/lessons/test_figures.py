@@ -5,6 +5,7 @@ import io
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import nbformat
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,6 +13,21 @@ from PIL import Image
 from cs231n.lesson import show
 
 LESSONS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
+
+
+def pictures(path):
+    """Where each picture of a lesson stands, and what is stored with it."""
+    for cell in nbformat.read(path, as_version=4).cells:
+        for output in cell.get("outputs", []):
+            if any(kind.startswith("image/") for kind in output.get("data", {})):
+                yield cell.id, output.metadata.get("image/png", {})
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_each_picture_says_what_it_shows(path):
+    described = [(cell, about.get("alt", "")) for cell, about in pictures(path)]
+    assert [cell for cell, alt in described if len(alt) < 60 or not alt.endswith(".")] == []
+    assert len({alt for _, alt in described}) == len(described) > 0
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)

@@ -136,8 +136,9 @@ def build(lessons, output, where):
         (static / "lessons.css").write_text(CSS, encoding="utf-8")
         (static / "lessons.js").write_text(JAVASCRIPT, encoding="utf-8")
         (source / "conf.py").write_text(f"globals().update({SETTINGS!r})\n", encoding="utf-8")
+        names = {lesson.name for _, lesson, _ in lessons}
         for notebook, lesson, home in lessons:
-            nbformat.write(page(notebook, lesson, home, static), source / f"{lesson.name}.ipynb")
+            nbformat.write(page(notebook, lesson, home, static, names), source / f"{lesson.name}.ipynb")
         (source / "index.md").write_text(index(lessons, static, where), encoding="utf-8")
         command = [sys.executable, "-m", "sphinx", "--quiet", "--no-color", "--builder", "html", source, target]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", errors="replace")
@@ -149,7 +150,7 @@ def build(lessons, output, where):
     return [line.replace(f"{source}/", "") for line in done.stderr.splitlines() if line.strip()]
 
 
-def page(notebook, lesson, home, static):
+def page(notebook, lesson, home, static, names):
     """A lesson as its page shows it."""
     notebook = nbformat.from_dict(notebook)
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -162,7 +163,7 @@ def page(notebook, lesson, home, static):
 
     for cell in notebook.cells:
         if cell.cell_type != "code":
-            cell.source = re.sub("<details\\b", numbered, with_files(cell.source, home, static))
+            cell.source = re.sub("<details\\b", numbered, with_files(cell.source, home, static, names))
             continue
         if cell.metadata.get("jupyter", {}).get("source_hidden"):
             cell.metadata["tags"] = [*cell.metadata.get("tags", []), "hide-input"]
@@ -228,8 +229,8 @@ def with_pages(output, home, static):
     return output
 
 
-def with_files(text, home, static):
-    """Text whose pictures and links to files of the workbook lead to copies of them in the site."""
+def with_files(text, home, static, names):
+    """Text whose pictures and links to files of the workbook lead to copies of them, and to no lesson but these."""
 
     def copied(match):
         path = (home / match[2]).resolve()
@@ -238,6 +239,7 @@ def with_files(text, home, static):
         shutil.copyfile(path, static / path.name)
         return f"{match[1]}_static/{path.name}{match[3]}"
 
+    text = re.sub(r"\[([^]]*)\]\((\w+)\.ipynb\)", lambda link: link[0] if link[2] in names else link[1], text)
     return re.sub(r"""(\]\(|<img\b[^>]*\bsrc=["'])([^)"'#: ]+)([)"'])""", copied, text)
 
 
