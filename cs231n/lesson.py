@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import vis_utils
-from .notebook import edits, pending
+from .notebook import edits
 from .notebook.claims import check
 from .notebook.figures import show
 from .notebook.scoring import score
@@ -16,8 +16,7 @@ __all__ = ["autograd", "check", "score", "show", "show_source", "start"]
 def start(seed=231):
     """Prepare a lesson: set the plot style and the random seed, and take up every edit of the package.
 
-    Where an exercise is not written yet, the lesson goes on; see :mod:`cs231n.notebook.pending`. As long as an edited
-    module cannot be loaded, no claim passes; see :mod:`cs231n.notebook.edits`.
+    As long as an edited module cannot be loaded, no claim passes; see :mod:`cs231n.notebook.edits`.
 
     Parameters
     ----------
@@ -31,4 +30,3 @@ def start(seed=231):
     except NameError:
         return
     edits.install(shell)
-    pending.install(shell)

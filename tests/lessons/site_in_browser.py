@@ -1,5 +1,6 @@
 """The site of the lessons in a browser: for everyone, on a phone, offline, printed; part of ``make nightly``."""
 
+import itertools
 from pathlib import Path
 
 import axe_playwright_python
@@ -10,7 +11,7 @@ from tools.lessons import run_lessons, site
 from tools.lessons.notebook_files import read_notebook
 
 AXE = (Path(axe_playwright_python.__path__[0]) / "axe.min.js").read_text(encoding="utf-8")
-PAGES = ["index", *COURSE, "code/cs231n.layers.dropout"]
+PAGES = ["index", *COURSE, "code/cs231n.layers.dropout.py"]
 PHONE = 390  # pixels
 
 # What reaches beyond the right edge, and is not inside of something that scrolls.
@@ -44,74 +45,67 @@ def folder(tmp_path_factory):
     return output
 
 
-@pytest.fixture
-def show(browser, folder):
-    """Open a page in a window of a width; returns it when its formulas are drawn."""
-    opened = []
-
-    def show(name, width=1440, scheme="light"):
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        opened.append(context)
-        page = context.new_page()
-        page.requested = []
-        page.on("request", lambda request: page.requested.append(request.url))
-        page.goto((folder / f"{name}.html").as_uri())
-        page.wait_for_function(FORMULAS_ARE_DRAWN)
-        page.wait_for_timeout(500)  # colours fade from light to dark
-        return page
-
-    yield show
-    for context in opened:
-        context.close()
+@pytest.fixture(scope="module")
+def page(request, browser, folder):
+    """A page of the site, by name, width of the window and scheme, when its formulas are drawn."""
+    name, width, scheme = request.param
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    page.requested = []
+    page.on("request", lambda request: page.requested.append(request.url))
+    page.goto((folder / f"{name}.html").as_uri())
+    page.wait_for_function(FORMULAS_ARE_DRAWN)
+    page.wait_for_timeout(500)  # colours fade from light to dark
+    yield page
+    context.close()
 
 
-@pytest.mark.parametrize("width", [1440, PHONE])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_nothing_serious(show, name, scheme, width):
-    page = show(name, width, scheme)
+def on(names, widths=(1440,), schemes=("light",)):
+    """Run a test on these pages; each is opened once for all tests."""
+    combined = list(itertools.product(names, widths, schemes))
+    return pytest.mark.parametrize("page", combined, indirect=True, ids=lambda it: "-".join(map(str, it)))
+
+
+@on(PAGES, (1440, PHONE), ("light", "dark"))
+def test_axe_finds_nothing_serious(page):
     page.evaluate(AXE)
     found = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")["violations"]
     serious = [fault for fault in found if fault["impact"] in ("serious", "critical")]
     assert [(fault["id"], fault["nodes"][0]["html"]) for fault in serious] == []
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_on_a_phone_nothing_is_cut_off(show, name):
-    page = show(name, PHONE)
+@on(PAGES, (PHONE,))
+def test_on_a_phone_nothing_is_cut_off(page):
     assert page.evaluate(CUT_OFF) == []
     assert page.evaluate("() => document.documentElement.scrollWidth") <= PHONE
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_no_request_leaves_the_page(show, name):
-    assert [url for url in show(name).requested if not url.startswith(("file:", "data:", "blob:"))] == []
+@on(PAGES)
+def test_no_request_leaves_the_page(page):
+    assert [url for url in page.requested if not url.startswith(("file:", "data:", "blob:"))] == []
 
 
-@pytest.mark.parametrize("name", COURSE)
-def test_each_figure_of_a_page_has_its_description(show, name):
-    described = show(name).evaluate("() => [...document.querySelectorAll('article img')].map(image => image.alt)")
+@on(COURSE)
+def test_each_figure_of_a_page_has_its_description(page):
+    described = page.evaluate("() => [...document.querySelectorAll('article img')].map(image => image.alt)")
     assert described and min(map(len, described)) >= 60
 
 
-@pytest.mark.parametrize("name", COURSE)
-def test_the_first_answer_is_ten_stops_of_the_tab_key_away(show, name):
-    page = show(name)
+@on(COURSE)
+def test_the_first_answer_is_ten_stops_of_the_tab_key_away(page):
     page.evaluate("() => { const main = document.querySelector('article'); main.tabIndex = -1; main.focus() }")
     for _ in range(10):
         page.keyboard.press("Tab")
-        at = page.evaluate("() => document.activeElement.getAttribute('href')")
-        if at == "#question-1":
+        if page.evaluate("() => document.activeElement.getAttribute('href')") == "#question-1":
             page.keyboard.press("Enter")
         if page.evaluate("() => Boolean(document.activeElement.closest('details#question-1'))"):
             return
     pytest.fail("not reached")
 
 
-@pytest.mark.parametrize("name", COURSE)
-def test_answers_are_open_in_print(show, name):
-    page = show(name)
-    page.pdf()  # prints
+@on(COURSE)
+def test_answers_are_open_in_print(page):
+    page.pdf()
     assert page.evaluate("() => [...document.querySelectorAll('details[id^=question]')].every(answer => answer.open)")
 
 

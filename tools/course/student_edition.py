@@ -32,7 +32,6 @@ TESTS = [
         "training/test_initializers",
         "data/*",
         "lessons/test_lesson",
-        "lessons/test_pending",
         "lessons/test_progress",
         "tools/test_check_environment",
         "tools/test_fetch_cifar10",
@@ -61,6 +60,7 @@ FILES = [
     "tools/course/learner.py",
     "tools/course/learner_process.py",
     "tools/course/lesson_book.py",
+    "tools/course/pending.py",
     "tools/course/score.py",
     "tools/course/solutions.py",
     "tools/course/wire.py",
@@ -70,6 +70,7 @@ FILES = [
     *TESTS,
 ]
 README = "tools/course/student_readme.md"
+MOVED = {"tools/course/pending.py": "cs231n/notebook/pending.py"}  # only the edition needs it in its package
 
 # What would not be true in the student edition: in a file, a pattern that stands there once, and what takes its place.
 EDITS = {
@@ -98,6 +99,10 @@ EDITS = {
         (r"\.venv, \.nox, mutants/ and", ".venv and"),
         (r"\\\( -path \./\.venv -o -path \./\.nox \\\)", "-path ./.venv"),
         (r"(?<=\.PHONY:)(.*) bench(.*) student rehearsal nightly matrix mutants lint", r"\1\2"),
+    ],
+    "cs231n/lesson.py": [
+        (r"from \.notebook import edits\n", "from .notebook import edits, pending\n"),
+        (r"    edits\.install\(shell\)\n", "    edits.install(shell)\n    pending.install(shell)\n"),
     ],
     ".gitignore": [(r"\n# The student edition.*\nstudent/\n", ""), (r"# The environments of.*\n\.nox\nmutants/\n", "")],
     # What a body imported waits there for the reader's own; a warning is no mistake yet.
@@ -245,7 +250,7 @@ def contents(exercises=EXERCISES, root=ROOT):
                 text = blank(text, messages[name]) if name in messages else text
         except LookupError as error:
             raise LookupError(f"{name}: {error.args[0]}") from None
-        files[name] = text.encode("utf-8")
+        files[MOVED.get(name, name)] = text.encode("utf-8")
     files[solutions.FILE] = solutions.pack(root).encode("utf-8")
     files["README.md"] = (root / README).read_bytes()
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}

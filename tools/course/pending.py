@@ -1,12 +1,11 @@
-"""Lessons that go on where an exercise is not written yet.
+"""Lessons that go on where an exercise is not written yet; part of the student edition, as ``cs231n.notebook.pending``.
 
 The exercises of the student edition raise :class:`cs231n.unwritten.Unwritten`. In a notebook that has called
 :func:`install`, a statement that meets one does not end its cell: it prints a line with ☐ for each claim it would have
 made, what it would have bound or changed becomes :class:`Pending`, and the next statement runs. A statement that uses
 something pending is pending itself, and so what does not depend on the missing code still shows ✓ or ✗.
 
-Every other error is raised as always. Where no exercise is unwritten, in the complete workbook above all, cells run as
-they are.
+Every other error is raised as always. Where no exercise is unwritten any more, cells run as they are.
 """
 
 import ast
@@ -16,7 +15,7 @@ import types
 
 import numpy as np
 
-from ..unwritten import Unwritten
+from cs231n.unwritten import Unwritten
 
 __all__ = ["Pending", "install"]
 
@@ -106,7 +105,8 @@ class _Guard:
     def _an_exercise_is_unwritten(self, module):
         """Whether the package, the notebook or this cell names the exercises' error."""
         package = {name: vars(module) for name, module in sys.modules.items() if name.startswith("cs231n.")}
-        del package[Unwritten.__module__], package[__name__]
+        for name in (Unwritten.__module__, __name__):
+            package.pop(name, None)
         namespaces = [self.namespace, *package.values()]
         name = Unwritten.__name__
         return name in _loaded(module) or any(name in namespace for namespace in namespaces)

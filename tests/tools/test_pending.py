@@ -11,9 +11,9 @@ import torch
 from IPython.core.interactiveshell import InteractiveShell
 
 from cs231n.lesson import check
-from cs231n.notebook import pending
-from cs231n.notebook.pending import Pending
 from cs231n.unwritten import Unwritten
+from tools.course import pending
+from tools.course.pending import Pending
 
 PREPARED = """
 import numpy as np
