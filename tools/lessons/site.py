@@ -62,7 +62,8 @@ img.figure { display: block; max-width: 100%; height: auto; margin: 0.5rem 0; pa
 html[data-theme="dark"] .bd-content img.figure { filter: none; }
 .bd-content .cell_output .text_html { background: none !important; padding: 0 !important; }
 .bd-article code, .bd-article code .pre { white-space: normal; overflow-wrap: anywhere; }
-.bd-article pre code, .bd-article pre { white-space: pre; }
+.bd-article pre code, .bd-article pre { white-space: pre; font-size: 0.78rem; }
+.bd-article h1 { overflow-wrap: anywhere; }
 .prev-next-area a { min-width: 0; max-width: 48% !important; }
 .prev-next-area a p { white-space: normal; overflow-wrap: anywhere; }
 .search-button-field { color: var(--pst-color-text-base) !important; }
