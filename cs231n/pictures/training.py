@@ -191,7 +191,7 @@ def training_plan(settings):
     left.set(title="One cycle: up quickly, down slowly", ylabel="learning rate", ylim=0)
     sizes = [settings.size(p) for p in progress]
     right.plot(progress, sizes)
-    right.set(title="Images grow when there is time for detail", ylabel="height and width (pixels)")
+    right.set(title="Images grow from small to full size", ylabel="height and width (pixels)")
     right.set_ylim(0, 1.1 * max(sizes))
     for ax in (left, right):
         ax.set_xlabel("share of the training")
