@@ -59,6 +59,9 @@ def test_the_score_rises_with_each_exercise(edition, totals, step):
     assert board["points"] == 100
     if step and EXERCISES[step - 1].places:
         assert totals[-1] > totals[-2]
+    if step == 0:
+        assert [(row["name"], row["points"]) for row in board["exercises"]] == [(e.name, e.points) for e in EXERCISES]
+        assert {(row["earned"], row["state"]) for row in board["exercises"]} == {(0, "not implemented yet")}
     if step in (0, *LESSON_ENDS):
         assert totals[-1] == EARNED[step]
 

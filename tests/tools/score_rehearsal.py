@@ -1,5 +1,6 @@
 """The scoreboard against code that never ends, alters the judge or leaves processes; part of `make rehearsal`."""
 
+import json
 import os
 import signal
 import subprocess
@@ -120,3 +121,27 @@ def test_an_exercise_that_builds_on_a_wrong_one_is_blocked_by_it(workbook):
     assert rows["affine_forward"]["hint"] == "out: the bias is missing"
     net = rows["FullyConnectedNet.loss"]
     assert (net["state"], net["hint"][:56]) == ("blocked", "affine_forward is not done, on which this builds; here: ")
+
+
+def test_helpers_of_a_lesson_may_be_defined_as_one_likes(workbook):
+    folder = workbook()
+    path = folder / "notebooks" / "PyTorch.ipynb"
+    lesson = json.loads(path.read_text(encoding="utf-8"))
+    for cell in lesson["cells"]:
+        source = "".join(cell["source"])
+        if "def two_layer_fc(" in source:
+            cell["source"] = """%%time
+import torch as T
+flatten, DTYPE = nn.Flatten(), torch.float32
+relu = nn.ReLU()
+def two_layer_fc(x, params):
+    w1, b1, w2, b2 = params
+    return relu(flatten(x.to(DTYPE)) @ w1 + b1) @ w2 + b2
+"""
+        if "class TwoLayerFC(" in source:
+            cell["source"] = "class TwoLayerFC(nn.Module):\n    def forwards(self, x):\n        return x / 0"
+    path.write_text(json.dumps(lesson), encoding="utf-8")
+    rows = rows_of(folder, "two_layer_fc", "TwoLayerFC")
+    assert rows["two_layer_fc"]["state"] == "done"
+    assert rows["TwoLayerFC"]["state"] == "wrong"
+    assert "two_layer_fc" not in rows["TwoLayerFC"]["hint"]

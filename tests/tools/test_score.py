@@ -71,30 +71,6 @@ def test_a_module_that_cannot_be_loaded_costs_its_own_exercises(workbook):
     assert lost["softmax_loss"].startswith("ModuleNotFoundError: No module named 'no_such_module' (losses.py, line ")
 
 
-def test_helpers_of_a_lesson_may_be_defined_as_one_likes(workbook):
-    folder = workbook()
-    path = folder / "notebooks" / "PyTorch.ipynb"
-    lesson = json.loads(path.read_text(encoding="utf-8"))
-    for cell in lesson["cells"]:
-        source = "".join(cell["source"])
-        if "def two_layer_fc(" in source:
-            cell["source"] = """%%time
-import torch as T
-flatten, DTYPE = nn.Flatten(), torch.float32
-relu = nn.ReLU()
-def two_layer_fc(x, params):
-    w1, b1, w2, b2 = params
-    return relu(flatten(x.to(DTYPE)) @ w1 + b1) @ w2 + b2
-"""
-        if "class TwoLayerFC(" in source:
-            cell["source"] = "class TwoLayerFC(nn.Module):\n    def forwards(self, x):\n        return x / 0"
-    path.write_text(json.dumps(lesson), encoding="utf-8")
-    rows = rows_of(folder, "two_layer_fc", "TwoLayerFC")
-    assert rows["two_layer_fc"]["state"] == "done"
-    assert rows["TwoLayerFC"]["state"] == "wrong"
-    assert "two_layer_fc" not in rows["TwoLayerFC"]["hint"]
-
-
 # The way of working
 
 

@@ -4,8 +4,6 @@ import ast
 import json
 import os
 import re
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -233,20 +231,6 @@ def test_an_interrupted_run_leaves_the_edition_as_it_was(tmp_path, monkeypatch):
 
 
 # Before anything is written
-
-
-def test_no_point_is_earned_before_anything_is_written(edition):
-    done = subprocess.run(
-        [sys.executable, "-m", "tools.course.score", "--json"],
-        cwd=edition,
-        capture_output=True,
-        encoding="utf-8",
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    board = json.loads(done.stdout)
-    assert [(row["name"], row["points"]) for row in board["exercises"]] == [(e.name, e.points) for e in EXERCISES]
-    assert {(row["earned"], row["state"]) for row in board["exercises"]} == {(0, "not implemented yet")}
 
 
 def test_a_lesson_runs_from_top_to_bottom_before_anything_is_written(edition, monkeypatch):
