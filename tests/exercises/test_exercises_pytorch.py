@@ -117,19 +117,23 @@ def test_three_layer_convnet_keeps_the_size_of_the_images():
     require_that(tuple(scores.shape) == (2, 5), f"scores: shape (2, 5) expected, got {tuple(scores.shape)}")
 
 
-def parameters(module, *shapes, what=""):
-    """The parameters of a module, which must have these shapes."""
+def parameters(module, *shapes, what="", in_order=False):
+    """The parameters of a module, which must have these shapes, and may have to be made in this order."""
     is_module = isinstance(module, Handle) and "Module" in module.kinds
     require_that(is_module, f"an nn.Module expected, got {module.kinds[0] if isinstance(module, Handle) else module!r}")
     found = student.parameters(module)
     got = [tuple(w.shape) for w in found]
     require_that(sorted(got) == sorted(shapes), f"parameters: shapes {list(shapes)} expected, got {got}{what}")
+    require_that(
+        got == list(shapes) or not in_order,
+        f"parameters: make the layer first that is used first; shapes in the order {list(shapes)} expected, got {got}",
+    )
     return [next(w for w in found if tuple(w.shape) == shape) for shape in shapes]
 
 
 @exercise("TwoLayerFC", 1)
 def test_two_layer_module_has_its_parameters():
-    parameters(definition("TwoLayerFC")(12, 7, 4), (7, 12), (7,), (4, 7), (4,))
+    parameters(definition("TwoLayerFC")(12, 7, 4), (7, 12), (7,), (4, 7), (4,), in_order=True)
 
 
 @exercise("TwoLayerFC", 1)
@@ -150,7 +154,7 @@ CONVNET_SHAPES = [(6, 3, 5, 5), (6,), (4, 6, 3, 3), (4,), (10, 4 * 32 * 32), (10
 
 def require_convnet_parameters(make):
     """The right ones, for images of any number of channels."""
-    parameters(make(3, 6, 4, 10), *CONVNET_SHAPES)
+    parameters(make(3, 6, 4, 10), *CONVNET_SHAPES, in_order=True)
     what = "; in_channel is 1, the number of channels of the images"
     parameters(make(1, 6, 4, 10), (6, 1, 5, 5), *CONVNET_SHAPES[1:], what=what)
 

@@ -651,6 +651,13 @@ of(
         ("return self.scores(F.relu(self.hidden(x)))", "return F.softmax(self.scores(F.relu(self.hidden(x))), dim=1)"),
     ),
     ("parameters", ("nn.Linear(hidden_size, num_classes)", "nn.Linear(hidden_size, num_classes, bias=False)")),
+    (
+        "used first",
+        (
+            "        self.hidden = nn.Linear(",
+            "        self.scores = nn.Linear(hidden_size, num_classes)\n        self.hidden = nn.Linear(",
+        ),
+    ),
 )
 of(
     "ThreeLayerConvNet",
