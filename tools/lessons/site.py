@@ -75,13 +75,12 @@ pre.claims .pending { border-left: 3px solid #8a949e; padding-left: 0.5rem; disp
 details:not(.hide) { margin: 1rem 0; padding: 0.5rem 1rem; border: 1px solid var(--pst-color-border); }
 details:not(.hide) > summary { cursor: pointer; font-weight: 600; }
 .facts { color: var(--pst-color-text-muted); font-size: 0.9rem; }
-.course > a { display: grid; grid-template-columns: 2fr 3fr; gap: 0 1.25rem; margin: 1.25rem 0; padding: 1rem;
-  border: 1px solid var(--pst-color-border); border-radius: 8px; color: inherit; text-decoration: none; }
+.course > a { display: block; margin: 1.25rem 0; padding: 1rem; border: 1px solid var(--pst-color-border);
+  border-radius: 8px; color: inherit; text-decoration: none; }
 .course > a:hover { border-color: var(--pst-color-primary); }
-.course .name { grid-column: 1 / 3; font-weight: 600; font-size: 1.1rem; color: var(--pst-color-link); }
-.course img.figure { width: 100%; max-height: 11rem; object-fit: contain; border-radius: 4px; }
+.course .name { display: block; font-weight: 600; font-size: 1.1rem; color: var(--pst-color-link); }
+.course img.figure { width: 100%; max-height: 16rem; object-fit: contain; border-radius: 4px; }
 .course .facts { margin-top: 0.5rem; display: block; }
-@media (max-width: 40rem) { .course > a { display: block; } }
 @media print {
   pre, div.highlight, div[class*="highlight-"] { display: block !important; overflow: visible !important;
     break-inside: auto !important; }
