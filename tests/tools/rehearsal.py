@@ -15,6 +15,7 @@ from itertools import accumulate
 
 import nbformat
 import pytest
+from workbooks import hide_caches
 
 from tools.course import lesson_book
 from tools.course.exercises import EXERCISES
@@ -64,6 +65,12 @@ def test_the_score_rises_with_each_exercise(edition, totals, step):
         assert {(row["earned"], row["state"]) for row in board["exercises"]} == {(0, "not implemented yet")}
     if step in (0, *LESSON_ENDS):
         assert totals[-1] == EARNED[step]
+
+
+def test_no_cache_need_be_what_the_workbook_has(edition):
+    hide_caches(edition)
+    done = run(edition, sys.executable, "-m", "tools.course.score", "--require", "100")
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("lesson", COURSE)
