@@ -12,7 +12,7 @@ import pytest
 from mistakes import MISTAKES
 from workbooks import STYLES, score, solve
 
-from tools.course.exercises import EXERCISES
+from tools.course.exercises import COURSE, EXERCISES
 from tools.course.student_edition import contents, write
 
 # What is no cause and so cannot be a false one: numbers, or the error of Python's at the learner's line.
@@ -53,10 +53,15 @@ def test_no_hint_names_another_cause(rows):
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_a_complete_solution_of_another_style_earns_every_point(tmp_path, style):
+def test_a_complete_solution_of_another_style_earns_every_point_and_the_lessons_run_on_it(tmp_path, style):
     write(tmp_path / "student", contents())
     solve(tmp_path / "student", style)
     command = [sys.executable, "-m", "tools.course.score", "--json", "--timeout", "60"]
     done = subprocess.run(command, cwd=tmp_path / "student", capture_output=True, encoding="utf-8", timeout=900)
     board = json.loads(done.stdout)
     assert board["total"] == 100, [row for row in board["exercises"] if row["state"] != "done"]
+    if style == "course":  # loops are too slow for what the lessons train
+        command = [sys.executable, "-m", "tools.lessons.run_lessons"]
+        done = subprocess.run(command, cwd=tmp_path / "student", capture_output=True, encoding="utf-8", timeout=1800)
+        assert done.returncode == 0, done.stdout
+        assert len(re.findall(r"all \d+ claims hold$", done.stdout, re.MULTILINE)) == len(COURSE), done.stdout

@@ -96,7 +96,7 @@ def _hidden(forward, *backwards):
     import functools
 
     def passed_on(backward):
-        return functools.wraps(backward)(lambda dout, cache, *args, **kwargs: backward(dout, cache.held, *args, **kwargs))
+        return functools.wraps(backward)(lambda dout, cache, **kwargs: backward(dout, cache.held, **kwargs))
 
     @functools.wraps(forward)
     def with_cache(*args, **kwargs):
@@ -114,10 +114,11 @@ def hide_caches(folder):
     for path in sorted((folder / "cs231n" / "layers").glob("*.py")):
         source = path.read_text(encoding="utf-8")
         names = re.findall(r"^def ([a-z]\w*)\(", source, re.MULTILINE)
-        families = [
-            [name, *(n for n in names if n.startswith(name.replace("_forward", "_backward")))] for name in names
-        ]
-        families = [", ".join(family) for family in families if "_forward" in family[0] and len(family) > 1]
+        families = []
+        for name in names:
+            backwards = [n for n in names if n.startswith(name.replace("_forward", "_backward"))]
+            if "_forward" in name and backwards:
+                families.append(", ".join([name, *backwards]))
         if families:
             hidden = "\n".join(f"{family} = _hidden({family})" for family in families)
             path.write_text(f"{source}{HIDDEN}{hidden}\n", encoding="utf-8")
