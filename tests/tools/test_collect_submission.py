@@ -249,7 +249,12 @@ def test_answers_are_unfolded_and_pictures_that_the_text_refers_to_embedded(root
     text = "![one](a%20b.png) <img src='a b.png'> ![gone](gone.png) ![far](https://example.org/far.png)"
     notebook = lesson("Dropout")
     notebook.cells[-1] = new_markdown_cell(text)
+    outputs = [
+        output for cell in notebook.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})
+    ]
+    outputs[0].metadata["image/png"] = {"alt": "What there is to be seen."}
     body = lesson_book.chapter(root / "notebooks" / "Dropout.ipynb", notebook)["body"]
+    assert re.search(r'<img[^>]*alt="What there is to be seen\."', body)
     assert re.search(r"<details open>(?:(?!</details>).)*Folded <em>away</em>", body, re.DOTALL)
     assert body.count(f'src="data:image/png;base64,{PNG}"') == 1 + 2  # the cell's own and the text's
     assert 'src="gone.png"' in body

@@ -11,13 +11,14 @@ import subprocess
 import tempfile
 from urllib.parse import unquote
 
+import nbformat
 from jinja2 import DictLoader
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_notebook
 
 from tools.course import children
 from tools.lessons.run_lessons import title_of
-from tools.lessons.site import TITLE, mathjax
+from tools.lessons.site import TITLE, mathjax, pictured
 
 CHROMIUM_NAMES = (
     "chromium",
@@ -137,6 +138,10 @@ def embed_pictures(body, folder):
     return re.sub(r"""(<img\b[^>]*?\bsrc=)["'](?!data:|\w+://)([^"']+)["']""", embedded, body)
 
 
+def embedded_png(picture):
+    return f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+
+
 @functools.cache
 def chapter_exporter():
     """Most of a chapter's time would go into reading the templates."""
@@ -146,7 +151,8 @@ def chapter_exporter():
 def chapter(path, notebook):
     """A lesson's part of the page.
 
-    Answers are unfolded. Its headings, and links to them, carry the lesson's name, since other lessons have the same.
+    Answers are unfolded. Its headings, and links to them, carry the lesson's name, since other lessons have the same;
+    links to other lessons lead to their parts.
 
     Parameters
     ----------
@@ -159,9 +165,14 @@ def chapter(path, notebook):
         ``name``, ``title`` and ``body``; ``sections`` gives the sections' titles by their ids.
     """
     name = path.stem
+    notebook = nbformat.from_dict(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [pictured(output, embedded_png) for output in cell.outputs]
     body, _ = chapter_exporter().from_notebook_node(notebook, {"metadata": {"name": name, "path": str(path.parent)}})
     body = re.sub(r"(<h[1-6]\b[^>]*?\bid=\"|<a\b[^>]*?\bhref=\"#)", rf"\g<1>{name}-", body)
     body = re.sub(r"<details\b(?![^>]*\bopen\b)", "<details open", body)
+    body = re.sub(r'(<a\b[^>]*?\bhref=")(\w+)\.ipynb"', r'\1#\2"', body)
     sections = {}
 
     def numbered(match):

@@ -21,7 +21,7 @@ from nbformat.v4 import new_markdown_cell, new_output
 
 from tools.course.exercises import ROOT
 
-__all__ = ["TITLE", "build", "mathjax"]
+__all__ = ["TITLE", "build", "mathjax", "pictured"]
 
 TITLE = "Understanding how neural networks are trained"
 SOURCES = "code"  # where the pages of shown code are
@@ -167,7 +167,9 @@ def page(notebook, lesson, home, static, names):
             continue
         if cell.metadata.get("jupyter", {}).get("source_hidden"):
             cell.metadata["tags"] = [*cell.metadata.get("tags", []), "hide-input"]
-        cell.outputs = [with_pages(pictured(coloured(output), static), home, static) for output in cell.outputs]
+        cell.outputs = [
+            with_pages(pictured(coloured(output), in_folder(static)), home, static) for output in cell.outputs
+        ]
     link = f'<p class="facts">Executed {lesson.date}: {html.escape(lesson.verdict)}. '
     link += f'<a href="{lesson.name}.ipynb" download>The executed notebook</a></p>'
     if questions:
@@ -194,18 +196,27 @@ def coloured(output):
     return new_output("display_data", {"text/html": f'<pre class="claims">{body}</pre>', "text/plain": text})
 
 
-def pictured(output, static):
-    """A figure as an image with its description."""
+def pictured(output, address):
+    """A figure as an image with its description; ``address`` returns where a page finds the bytes of a PNG."""
     data = output.get("data", {})
     if "image/png" not in data:
         return output
     about = output.metadata.get("image/png", {})
-    picture = base64.b64decode(data["image/png"])
-    name = f"{hashlib.sha256(picture).hexdigest()[:16]}.png"
-    (static / name).write_bytes(picture)
-    attributes = {"src": f"_static/{name}", "alt": about.get("alt", ""), **about, "class": "figure"}
+    attributes = {"src": address(base64.b64decode(data["image/png"])), "alt": "", **about, "class": "figure"}
     image = " ".join(f'{key}="{html.escape(str(value))}"' for key, value in attributes.items())
-    return new_output("display_data", {"text/html": f"<img {image}>", "text/plain": about.get("alt", "")})
+    image = f'<img {image} style="max-width: 100%; height: auto">'
+    return new_output("display_data", {"text/html": image, "text/plain": about.get("alt", "")})
+
+
+def in_folder(static):
+    """Puts pictures into a folder, as :func:`pictured` asks for it."""
+
+    def address(picture):
+        name = f"{hashlib.sha256(picture).hexdigest()[:16]}.png"
+        (static / name).write_bytes(picture)
+        return f"_static/{name}"
+
+    return address
 
 
 def with_pages(output, home, static):
@@ -279,7 +290,7 @@ def cover(notebook, static):
     cells.sort(key=lambda cell: "cover" not in cell.metadata.get("tags", []))
     outputs = (output for cell in cells for output in cell.outputs)
     picture = next((output for output in outputs if "image/png" in output.get("data", {})), None)
-    return pictured(picture, static).data["text/html"] if picture else ""
+    return pictured(picture, in_folder(static)).data["text/html"] if picture else ""
 
 
 def summary(notebook):
