@@ -96,7 +96,7 @@ def _hidden(forward, *backwards):
     import functools
 
     def passed_on(backward):
-        return functools.wraps(backward)(lambda dout, cache, **kwargs: backward(dout, cache.held, **kwargs))
+        return functools.wraps(backward)(lambda dout, cache, *options: backward(dout, cache.held, *options))
 
     @functools.wraps(forward)
     def with_cache(*args, **kwargs):
