@@ -95,15 +95,19 @@ class _Cache:
 def _hidden(forward, *backwards):
     import functools
 
-    def passed_on(backward):
-        return functools.wraps(backward)(lambda dout, cache, *options: backward(dout, cache.held, *options))
+    def with_held(backward):
+        @functools.wraps(backward)
+        def with_held_cache(dout, cache, *args, **kwargs):
+            return backward(dout, cache.held, *args, **kwargs)
+
+        return with_held_cache
 
     @functools.wraps(forward)
     def with_cache(*args, **kwargs):
         out, cache = forward(*args, **kwargs)
         return out, _Cache(cache)
 
-    return with_cache, *map(passed_on, backwards)
+    return with_cache, *map(with_held, backwards)
 
 
 """
